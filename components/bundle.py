@@ -1,0 +1,69 @@
+"""Files on the host for one container to read: configuration and secrets."""
+
+import base64
+import hashlib
+import io
+import tarfile
+import textwrap
+from collections.abc import Mapping
+
+import pulumi
+from pulumi import Input, Output, ResourceOptions
+
+from components.host import Host
+
+# Made whole under a temporary name, then renamed. The parent is closed to all but the deploy user; the files
+# are readable by any user, since the container that sees them through its mount runs as another one.
+_WRITE = """\
+set -eu
+umask 022
+mkdir -p {root}
+chmod 0700 {root}
+test -d {path} && exit 0
+new=$(mktemp -d {root}/.new-XXXXXXXX)
+trap 'rm -rf "$new"' EXIT
+base64 -d | tar -x --no-same-owner -C "$new"
+chmod 0755 "$new"
+mv -T "$new" {path} 2>/dev/null || test -d {path}
+"""
+
+
+class Bundle(pulumi.ComponentResource):
+    """A read-only directory on the host, named by its content.
+
+    New content is a new directory: a new container sees it, the old container keeps what it started with.
+    """
+
+    path: Output[str]
+
+    def __init__(
+        self, name: str, files: Mapping[str, Input[str]], *, host: Host, opts: ResourceOptions | None = None
+    ) -> None:
+        super().__init__("a4co:index:Bundle", name, {}, opts)
+        archive = Output.secret(Output.all(**files).apply(pack))
+        # Not a secret: every bundle with a short secret also has a long random one, so nothing can be guessed from it.
+        digest = Output.unsecret(archive.apply(lambda text: hashlib.sha256(text.encode()).hexdigest()[:16]))
+        root = f"{host.directory}/bundles"
+        path = Output.format("{0}/{1}-{2}", root, name, digest)
+        written = host.run(
+            name,
+            path.apply(lambda path: _WRITE.format(root=root, path=path)),
+            stdin=archive,
+            delete=Output.format("rm -rf {0}", path),
+            opts=ResourceOptions(parent=self),
+        )
+        self.path = Output.all(path, written.id).apply(lambda both: both[0])
+        self.register_outputs({"path": self.path})
+
+
+def pack(files: Mapping[str, str]) -> str:
+    """The files as a tar archive in base64: the same bytes for the same content."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name in sorted(files):
+            content = files[name].encode()
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            entry.mode = 0o444
+            archive.addfile(entry, io.BytesIO(content))
+    return "\n".join(textwrap.wrap(base64.b64encode(buffer.getvalue()).decode(), 76)) + "\n"

@@ -1,0 +1,82 @@
+"""The Docker host: one way in for containers, one for commands, both pinned to its key."""
+
+from collections.abc import Sequence
+
+import pulumi
+import pulumi_docker as docker
+from pulumi import Input, ResourceOptions
+from pulumi_command import remote
+
+from config import platform as settings
+
+
+class Host(pulumi.ComponentResource):
+    """A machine with Docker, reached over SSH with the key that the ssh-agent holds.
+
+    `run` makes a command on it; `provider` makes containers on it; `directory` is this stack's folder there.
+    """
+
+    provider: docker.Provider
+    directory: str
+
+    def __init__(self, name: str, host: settings.Host, *, directory: str, opts: ResourceOptions | None = None) -> None:
+        super().__init__("a4co:index:Host", name, {}, opts)
+        self.directory = directory
+        self._connection = remote.ConnectionArgs(
+            host=host.address, port=float(host.port), user=host.user, host_key=host.host_key
+        )
+        self.provider = docker.Provider(
+            name,
+            host=f"ssh://{host.user}@{host.address}:{host.port}",
+            ssh_opts=_ssh_options(host.host_key),
+            opts=ResourceOptions(parent=self),
+        )
+        self.register_outputs({})
+
+    def run(
+        self,
+        name: str,
+        script: Input[str],
+        *,
+        opts: ResourceOptions,
+        stdin: Input[str] | None = None,
+        delete: Input[str] | None = None,
+    ) -> remote.Command:
+        """Run `script` on the host, again whenever it or `stdin` changes. It must be safe to repeat.
+
+        Secrets go through `stdin`: a command line is visible to every user of the host.
+        """
+        return remote.Command(
+            name,
+            connection=self._connection,
+            create=script,
+            delete=delete,
+            stdin=stdin,
+            add_previous_output_in_env=False,
+            logging=remote.Logging.NONE,  # a line over 64 KiB hangs the plug-in otherwise
+            opts=opts,
+        )
+
+
+def _ssh_options(host_key: str) -> Sequence[str]:
+    """Options for the ssh client behind the Docker provider.
+
+    The key is pinned without a file; one shared connection spares a log-in for each request.
+    """
+    options = {
+        "StrictHostKeyChecking": "yes",
+        "UserKnownHostsFile": "/dev/null",
+        "GlobalKnownHostsFile": "/dev/null",
+        "KnownHostsCommand": f"/bin/echo %H {host_key}",
+        "HostKeyAlgorithms": _algorithms(host_key),
+        "ControlMaster": "auto",
+        "ControlPath": "~/.ssh/a4co-%C",
+        "ControlPersist": "60",
+        "BatchMode": "yes",
+    }
+    return [part for key, value in options.items() for part in ("-o", f"{key}={value}")]
+
+
+def _algorithms(host_key: str) -> str:
+    kind = host_key.split(maxsplit=1)[0]
+    return "rsa-sha2-512,rsa-sha2-256" if kind == "ssh-rsa" else kind

@@ -1,0 +1,114 @@
+"""NATS with JetStream."""
+
+from collections.abc import Sequence
+
+import pulumi
+import pulumi_random as random
+from pulumi import Input, Output, ResourceOptions
+
+from components.bundle import Bundle
+from components.container import Spec, bind, data_volume, hardened
+from components.host import Host
+from components.networks import Networks
+from components.templates import render
+from config import Platform
+from config.service import Health, Messaging
+
+PORT = 4222
+_USER = "1000:1000"
+
+
+class Nats(pulumi.ComponentResource):
+    """NATS 2.10 on the backend and data networks, reached there as `nats`.
+
+    `urls` has each messaging service's address with its own user and password: secrets.
+    """
+
+    urls: dict[str, Output[str]]
+
+    def __init__(
+        self,
+        name: str,
+        platform: Platform,
+        *,
+        image: Input[str],
+        networks: Networks,
+        host: Host,
+        opts: ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("a4co:index:Nats", name, {}, opts)
+        child = ResourceOptions(parent=self)
+        config, full_name = platform.nats, f"{platform.prefix}-{name}"
+        services = {service.user: service.nats for service in platform.services if service.nats}
+        passwords: dict[str, Output[str]] = {
+            user: random.RandomPassword(f"{name}-{user}", length=32, special=False, opts=child).result
+            for user in services
+        }
+
+        def configuration(clear: dict[str, str]) -> str:
+            users = [
+                {"name": user, "password": clear[user], "publish": permissions(user, messaging)}
+                for user, messaging in services.items()
+            ]
+            return render("nats.conf", nats=config, users=users)
+
+        text = Output.secret(Output.all(**passwords)).apply(configuration)
+        files = Bundle(name, {"nats.conf": text}, host=host, opts=child)
+        _, bounded = hardened(
+            full_name,
+            Spec(
+                component=name,
+                stack=platform.stack,
+                name=full_name,
+                image=image,
+                user=_USER,
+                command=["nats-server", "-c", "/etc/nats/nats.conf"],
+                envs={"GOMEMLIMIT": f"{config.limits.memory * 4 // 5}MiB"},
+                networks=[networks.join("backend", name), networks.join("data", name)],
+                mounts=[
+                    data_volume(
+                        f"{full_name}-data",
+                        "/data",
+                        _USER,
+                        image,
+                        host=host,
+                        protect=platform.protect_data,
+                        opts=child,
+                    ),
+                    bind(files.path, "/etc/nats"),
+                ],
+                tmpfs={"/tmp": "size=16m,mode=1777"},  # noqa: S108
+                check=["CMD", "wget", "-q", "-O", "/dev/null", "http://127.0.0.1:8222/healthz?js-enabled-only=true"],
+                health=Health(),
+                limits=config.limits,
+                grace=config.grace,
+                stop_signal="SIGINT",  # on SIGTERM it exits with 1
+            ),
+            host=host,
+            opts=child,
+        )
+        self.urls = {
+            user: Output.all(password, bounded.id).apply(
+                lambda known, user=user: f"nats://{user}:{known[0]}@nats:{PORT}"
+            )
+            for user, password in passwords.items()
+        }
+        self.register_outputs({"urls": self.urls})
+
+
+def permissions(user: str, messaging: Messaging) -> Sequence[str]:
+    """Subjects that a service may publish to: its own, and JetStream's for its stream and its durable consumers."""
+    subjects = [f"{messaging.subjects}.>", "$JS.API.INFO"]
+    if messaging.stream:
+        subjects += [f"$JS.API.STREAM.{verb}.{messaging.stream}" for verb in ("CREATE", "UPDATE", "INFO")]
+    for stream in messaging.consumes:
+        subjects += [
+            f"$JS.API.STREAM.INFO.{stream}",
+            f"$JS.API.CONSUMER.CREATE.{stream}.{user}",
+            f"$JS.API.CONSUMER.CREATE.{stream}.{user}.>",
+            f"$JS.API.CONSUMER.DURABLE.CREATE.{stream}.{user}",
+            f"$JS.API.CONSUMER.INFO.{stream}.{user}",
+            f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{user}",
+            f"$JS.ACK.{stream}.{user}.>",
+        ]
+    return subjects

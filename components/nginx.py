@@ -1,0 +1,103 @@
+"""Nginx: the edge, and the way from service to service."""
+
+import pulumi
+import pulumi_docker as docker
+from pulumi import Input, Output, ResourceOptions
+
+from components.bundle import pack
+from components.container import Spec, bind, hardened
+from components.host import Host
+from components.networks import Networks
+from components.routes import render_routes
+from config import Platform
+from config.service import Health
+
+_INSIDE = "/etc/nginx/live"
+
+# Once only: routes that say that nothing is deployed, and a certificate until a real one arrives.
+_PREPARE = """\
+set -eu
+umask 022
+mkdir -p {root} && chmod 0700 {root}
+mkdir -p {root}/edge/releases {root}/edge/tls
+cd {root}/edge
+if ! test -e tls/fullchain.pem; then
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 -subj /CN={prefix} \
+        -keyout tls/new.key -out tls/new.pem 2>/dev/null
+    chmod 0444 tls/new.key
+    mv tls/new.key tls/privkey.pem
+    mv tls/new.pem tls/fullchain.pem
+fi
+if ! test -e current; then
+    rm -rf releases/empty && mkdir releases/empty
+    base64 -d | tar -x --no-same-owner -C releases/empty
+    mkdir -p releases/empty/upstreams
+    ln -sfn releases/empty current
+fi
+"""
+
+
+class Nginx(pulumi.ComponentResource):
+    """Nginx on the frontend and backend networks; the only container that publishes ports.
+
+    It answers to every service's name on the backend network and passes requests on to the live revision.
+    What it serves is a folder on the host that routes replace while it runs, so that it is never restarted for them.
+    """
+
+    container: Output[str]
+
+    def __init__(
+        self,
+        name: str,
+        platform: Platform,
+        *,
+        image: Input[str],
+        networks: Networks,
+        host: Host,
+        opts: ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("a4co:index:Nginx", name, {}, opts)
+        child = ResourceOptions(parent=self)
+        edge, full_name = platform.edge, f"{platform.prefix}-{name}"
+        prepared = host.run(
+            f"{name}-prepare",
+            _PREPARE.format(root=host.directory, prefix=platform.prefix),
+            stdin=pack(render_routes(platform, "empty", {})),
+            delete=f"rm -rf {host.directory}/edge",
+            opts=child,
+        )
+        container, bounded = hardened(
+            full_name,
+            Spec(
+                component=name,
+                stack=platform.stack,
+                name=full_name,
+                image=image,
+                user="101:101",
+                command=["nginx", "-g", "daemon off;", "-c", f"{_INSIDE}/current/nginx.conf"],
+                networks=[
+                    networks.join("frontend", name),
+                    networks.join(
+                        "backend",
+                        name,
+                        *(service.name for service in platform.services if "backend" in service.networks),
+                        address=str(platform.networks.inner_address),
+                    ),
+                ],
+                ports=[
+                    docker.ContainerPortArgs(internal=8080, external=edge.http_port),
+                    docker.ContainerPortArgs(internal=8443, external=edge.https_port),
+                ],
+                mounts=[bind(prepared.id.apply(lambda _: f"{host.directory}/edge"), _INSIDE)],
+                tmpfs={"/tmp": "size=32m,mode=1777"},  # noqa: S108
+                check=["CMD", "wget", "-q", "-O", "/dev/null", "http://127.0.0.1:8081/health"],
+                health=Health(),
+                limits=edge.limits,
+                grace=edge.drain,
+                stop_signal="SIGQUIT",  # finishes open requests
+            ),
+            host=host,
+            opts=child,
+        )
+        self.container = Output.all(container.name, bounded.id).apply(lambda both: both[0])
+        self.register_outputs({"container": self.container})

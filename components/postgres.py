@@ -1,0 +1,152 @@
+"""PostgreSQL, and a database of its own for each service."""
+
+import base64
+import hashlib
+import hmac
+
+import pulumi
+import pulumi_random as random
+from pulumi import Input, Output, ResourceOptions
+from pulumi_command import remote
+
+from components.bundle import Bundle
+from components.container import Spec, bind, data_volume, hardened
+from components.host import Host
+from components.networks import Networks
+from components.templates import render
+from config import Platform
+from config.service import Health
+
+PORT = 5432
+_USER = "999:999"
+_DATA = "/var/lib/postgresql/data"
+
+
+class Postgres(pulumi.ComponentResource):
+    """PostgreSQL 16 on the data network, reached there as `postgres`. `container` is the running server's id."""
+
+    container: Output[str]
+
+    def __init__(
+        self,
+        name: str,
+        platform: Platform,
+        *,
+        image: Input[str],
+        networks: Networks,
+        host: Host,
+        opts: ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("a4co:index:Postgres", name, {}, opts)
+        child = ResourceOptions(parent=self)
+        config, full_name = platform.postgres, f"{platform.prefix}-{name}"
+        password = random.RandomPassword(f"{name}-superuser", length=32, special=False, opts=child)
+        files = Bundle(
+            name,
+            {
+                "postgresql.conf": render("postgresql.conf", postgres=config, limits=config.limits),
+                "superuser": password.result,
+            },
+            host=host,
+            opts=child,
+        )
+        container, bounded = hardened(
+            full_name,
+            Spec(
+                component=name,
+                stack=platform.stack,
+                name=full_name,
+                image=image,
+                user=_USER,
+                command=["postgres", "-c", "config_file=/etc/postgresql/postgresql.conf"],
+                envs={"POSTGRES_PASSWORD_FILE": "/etc/postgresql/superuser", "PGDATA": f"{_DATA}/pgdata"},
+                networks=[networks.join("data", name)],
+                mounts=[
+                    data_volume(
+                        f"{full_name}-data",
+                        _DATA,
+                        _USER,
+                        image,
+                        host=host,
+                        protect=platform.protect_data,
+                        opts=child,
+                    ),
+                    bind(files.path, "/etc/postgresql"),
+                ],
+                tmpfs={"/tmp": "size=64m,mode=1777", "/var/run/postgresql": "size=1m,uid=999,gid=999,mode=0775"},  # noqa: S108
+                # While the image initialises an empty volume, the server answers on its socket only.
+                check=["CMD", "pg_isready", "-q", "-h", "127.0.0.1", "-U", "postgres"],
+                health=Health(),
+                limits=config.limits,
+                grace=config.grace,
+                shm_mb=256,  # parallel queries need more than Docker's 64
+                stop_signal="SIGINT",  # PostgreSQL's fast shutdown
+            ),
+            host=host,
+            opts=child,
+        )
+        self.container = Output.all(container.id, bounded.id).apply(lambda both: both[0])
+        self.register_outputs({"container": self.container})
+
+
+class Database(pulumi.ComponentResource):
+    """One service's database: `url` is the application's way in, `owner_url` the migrations'. Both are secrets."""
+
+    url: Output[str]
+    owner_url: Output[str]
+
+    def __init__(
+        self,
+        name: str,
+        database: str,
+        *,
+        connections: int,
+        postgres: Postgres,
+        host: Host,
+        opts: ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("a4co:index:Database", name, {}, opts)
+        child = ResourceOptions(parent=self)
+        passwords: dict[str, Output[str]] = {
+            role: random.RandomPassword(f"{name}-{role}", length=32, special=False, opts=child).result
+            for role in ("app", "owner")
+        }
+        script = Output.secret(Output.all(**passwords)).apply(
+            lambda clear: render(
+                "database.sql",
+                database=database,
+                connections=connections,
+                roles={f"{database}_{role}": scram_verifier(clear[role], salt=f"{name}-{role}") for role in clear},
+            )
+        )
+        ready = host.run(
+            name,
+            Output.format("docker exec -i {0} psql -qX -U postgres -d postgres >/dev/null", postgres.container),
+            stdin=script,
+            opts=child,
+        )
+        self.url = _url(database, "app", passwords["app"], ready)
+        self.owner_url = _url(database, "owner", passwords["owner"], ready)
+        self.register_outputs({"url": self.url, "owner_url": self.owner_url})
+
+
+def _url(database: str, role: str, password: Output[str], ready: remote.Command) -> Output[str]:
+    """Known once the database is ready."""
+    return Output.all(password, ready.id).apply(
+        lambda known: f"postgres://{database}_{role}:{known[0]}@postgres:{PORT}/{database}"
+    )
+
+
+def scram_verifier(password: str, *, salt: str, iterations: int = 4096) -> str:
+    """What PostgreSQL stores for a password (RFC 5803), so that the clear text never reaches the server's log.
+
+    The salt is made from the role's name and the password: the same input gives the same verifier,
+    and an unchanged password changes nothing.
+    """
+    raw_salt = hashlib.sha256(f"{salt}:{password}".encode()).digest()[:16]
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), raw_salt, iterations)
+    client_key = hmac.digest(salted, b"Client Key", "sha256")
+    server_key = hmac.digest(salted, b"Server Key", "sha256")
+    stored_key = hashlib.sha256(client_key).digest()
+    encoded = [base64.b64encode(part).decode() for part in (raw_salt, stored_key, server_key)]
+    return f"SCRAM-SHA-256${iterations}:{encoded[0]}${encoded[1]}:{encoded[2]}"

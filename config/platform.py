@@ -1,0 +1,171 @@
+"""The whole platform as plain data. Its defaults are the production values."""
+
+from datetime import timedelta
+from ipaddress import IPv4Address, IPv4Network
+
+from pydantic import Field, PositiveInt, model_validator
+
+from config.service import Limits, Service
+from config.types import Duration, HostKey, ImageReference, MemoryMB, Model, Name, Port, Subnet
+
+
+class Host(Model):
+    """The Docker host, reached over SSH. The private key stays with the ssh-agent."""
+
+    address: str = Field(min_length=1, max_length=253)
+    port: Port = 22
+    user: str = Field(default="deploy", pattern=r"^[a-z_][a-z0-9_-]*$")
+    host_key: HostKey = Field(description="the host's public key, one line as `ssh-keyscan` prints it without the name")
+    directory: str | None = Field(default=None, pattern=r"^/[A-Za-z0-9._/-]+$", description="default: ~/a4co")
+    http_port: Port = Field(default=80, description="where people reach the host's port 80, if something forwards it")
+    https_port: Port = Field(default=443, description="likewise for port 443")
+
+
+class Images(Model):
+    """Images of the servers, and of Node for services that are built."""
+
+    postgres: ImageReference = "postgres:16-bookworm"
+    nats: ImageReference = "nats:2.10-alpine"
+    redis: ImageReference = "redis:7-bookworm"
+    nginx: ImageReference = "nginx:1.30-bookworm"
+    node: ImageReference = "node:22-alpine"
+    mirror: str | None = Field(
+        default=None, pattern=r"^[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)*$", description="registry that has all of them"
+    )
+
+    def reference(self, part: str) -> str:
+        """Full reference of one part's image, from the mirror if there is one."""
+        image: str = getattr(self, part)
+        return f"{self.mirror}/{image}" if self.mirror else image
+
+
+class Network(Model):
+    """A bridge network; an internal one has no way out of the host."""
+
+    subnet: Subnet
+    internal: bool
+
+    @property
+    def pool(self) -> IPv4Network:
+        """The upper half, from which Docker gives addresses: fixed ones are safe in the lower half."""
+        return list(self.subnet.subnets(prefixlen_diff=1))[1]
+
+    @property
+    def gateway(self) -> IPv4Address:
+        """The host's own address on the network."""
+        return self.subnet[1]
+
+
+class Networks(Model):
+    """The three networks; what is on `data` is out of reach from `frontend`."""
+
+    frontend: Network = Network(subnet=IPv4Network("172.20.0.0/24"), internal=False)
+    backend: Network = Network(subnet=IPv4Network("172.21.0.0/24"), internal=True)
+    data: Network = Network(subnet=IPv4Network("172.22.0.0/24"), internal=True)
+
+    @property
+    def inner_address(self) -> IPv4Address:
+        """Nginx's fixed address on the backend network, below the pool from which Docker gives addresses."""
+        return self.backend.subnet[10]
+
+    @model_validator(mode="after")
+    def _apart(self) -> "Networks":
+        named = [("frontend", self.frontend), ("backend", self.backend), ("data", self.data)]
+        for index, (name, network) in enumerate(named):
+            for other, second in named[index + 1 :]:
+                if network.subnet.overlaps(second.subnet):
+                    raise ValueError(f"{name} {network.subnet} overlaps {other} {second.subnet}")
+        return self
+
+
+class Postgres(Model):
+    """PostgreSQL 16, sized for 2 GB."""
+
+    max_connections: PositiveInt = 200
+    shared_buffers: MemoryMB = 256
+    effective_cache_size: MemoryMB = 1024
+    work_mem: MemoryMB = Field(default=6, description="for each sort or hash of each connection")
+    maintenance_work_mem: MemoryMB = 64
+    limits: Limits = Limits(cpus=2.0, memory=2048, reserved_cpus=0.5, reserved_memory=512)
+    grace: Duration = timedelta(seconds=120)
+
+
+class Nats(Model):
+    """NATS 2.10 with JetStream on a volume."""
+
+    max_payload: MemoryMB = 8
+    memory_store: MemoryMB = 128
+    file_store: MemoryMB = 5120
+    limits: Limits = Limits(cpus=1.0, memory=512, reserved_memory=128)
+    grace: Duration = timedelta(seconds=30)
+
+
+class Redis(Model):
+    """Redis 7; evicts the least recently used key when full."""
+
+    max_memory: MemoryMB = 256
+    limits: Limits = Limits(cpus=0.5, memory=512, reserved_memory=128)
+    grace: Duration = timedelta(seconds=30)
+
+
+class Edge(Model):
+    """Nginx: the only container that publishes ports."""
+
+    http_port: Port = 80
+    https_port: Port = 443
+    max_body: MemoryMB = 8
+    drain: Duration = Field(default=timedelta(seconds=30), description="longest wait for open requests")
+    limits: Limits = Limits(cpus=0.5, memory=128, reserved_memory=64)
+
+
+class Platform(Model):
+    """Everything that one stack deploys."""
+
+    stack: Name
+    host: Host
+    images: Images = Images()
+    networks: Networks = Networks()
+    postgres: Postgres = Postgres()
+    nats: Nats = Nats()
+    redis: Redis = Redis()
+    edge: Edge = Edge()
+    services: tuple[Service, ...]
+    log_level: str = Field(default="info", pattern=r"^(debug|info|warn|error)$")
+    protect_data: bool = Field(default=True, description="refuse to destroy the data volumes")
+
+    @property
+    def prefix(self) -> str:
+        """What every name on the host begins with: several stacks can share one host."""
+        return f"a4co-{self.stack}"
+
+    @property
+    def directory(self) -> str:
+        """Folder on the host that holds this stack's configuration and secrets."""
+        home = "/root" if self.host.user == "root" else f"/home/{self.host.user}"
+        return f"{self.host.directory or home + '/a4co'}/{self.stack}"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Platform":
+        problems: list[str] = []
+        for what in ("name", "database", "redis"):
+            taken: dict[str, str] = {}
+            for service in self.services:
+                value = getattr(service, what)
+                if value and value in taken:
+                    problems.append(f"services.{service.name}.{what}: {value} belongs to {taken[value]} already")
+                elif value:
+                    taken[value] = service.name
+        streams = {s.nats.stream for s in self.services if s.nats and s.nats.stream}
+        for service in self.services:
+            for stream in service.nats.consumes if service.nats else ():
+                if stream not in streams:
+                    problems.append(f"services.{service.name}.nats.consumes: no service owns the stream {stream}")
+        paths: dict[str, str] = {}
+        for service in self.services:
+            for route in service.routes:
+                if route.path in paths:
+                    problems.append(f"services.{service.name}.routes: {route.path} leads to {paths[route.path]}")
+                paths[route.path] = service.name
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self

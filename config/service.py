@@ -1,0 +1,111 @@
+"""One service of the catalogue: what it runs, what it needs, and where it is reached."""
+
+from datetime import timedelta
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from config.types import Cpus, Duration, HttpPath, Identifier, ImageReference, MemoryMB, Model, Name, Port, Variable
+
+NetworkName = Literal["frontend", "backend", "data"]
+
+
+class Limits(Model):
+    """What a container may use, and what is set aside for it."""
+
+    cpus: Cpus = 1.0
+    memory: MemoryMB = 512
+    reserved_memory: MemoryMB = 256
+    reserved_cpus: Cpus = Field(default=0.25, description="counted against the host; Docker itself reserves no CPU")
+    pids: int = Field(default=200, ge=10, le=32768)
+
+    @model_validator(mode="after")
+    def _reserves_within_limit(self) -> "Limits":
+        if self.reserved_memory > self.memory:
+            raise ValueError(f"{self.reserved_memory} MB reserved, but the limit is {self.memory} MB")
+        return self
+
+
+class Health(Model):
+    """How Docker finds out that a container is well."""
+
+    path: HttpPath = "/health/ready"
+    interval: Duration = timedelta(seconds=30)
+    timeout: Duration = timedelta(seconds=10)
+    retries: int = Field(default=3, ge=1, le=20)
+    start_period: Duration = Field(default=timedelta(seconds=60), description="failures during it are not counted")
+    start_interval: Duration = Field(default=timedelta(seconds=1), description="between checks during the start period")
+
+
+class Build(Model):
+    """A service image that is built from a folder of a pnpm workspace."""
+
+    workspace: str = Field(description="folder of the pnpm workspace, relative to the project")
+    folder: str = Field(description="the service's folder within the workspace")
+    dockerfile: str = "images/service/Dockerfile"
+
+
+class Messaging(Model):
+    """The service's part in NATS: its own stream, and the streams that it reads."""
+
+    subjects: Identifier = Field(description="prefix of the subjects it publishes; nobody else may")
+    stream: str | None = Field(default=None, pattern=r"^[A-Z][A-Z0-9_]*$", description="stream that it owns")
+    consumes: tuple[str, ...] = Field(default=(), description="streams of others that it reads")
+
+
+class Secret(Model):
+    """Where a secret variable's value comes from: made by the platform, or set by an operator."""
+
+    generated: Identifier | None = Field(default=None, description="services that name the same one share its value")
+    config: str | None = Field(default=None, description="key of the stack's secret configuration")
+    optional: bool = False
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "Secret":
+        if (self.generated is None) == (self.config is None):
+            raise ValueError("give either `generated` or `config`")
+        return self
+
+
+class Route(Model):
+    """A public path that leads to the service."""
+
+    path: HttpPath
+
+
+class Service(Model):
+    """One microservice."""
+
+    name: Name
+    image: ImageReference | None = Field(default=None, description="deployed as it is; wins over `build`")
+    build: Build | None = Field(default=None, description="how the host builds it")
+    port: Port
+    networks: tuple[NetworkName, ...] = ("backend", "data")
+    database: Identifier | None = Field(default=None, description="its own database, and the name of its two roles")
+    redis: Identifier | None = Field(default=None, description="key prefix that it may use, and its user")
+    nats: Messaging | None = None
+    variables: dict[Variable, str] = Field(default_factory=dict)
+    secrets: dict[Variable, Secret] = Field(default_factory=dict)
+    migrate: tuple[str, ...] = Field(default=(), description="command that brings the database's schema up to date")
+    routes: tuple[Route, ...] = ()
+    limits: Limits = Limits()
+    health: Health = Health()
+    grace: Duration = Field(default=timedelta(seconds=30), description="time to finish what is in flight when stopped")
+
+    @property
+    def user(self) -> str:
+        """The name under which the data layer knows the service: `order` for `order-service`."""
+        return self.name.removesuffix("-service").replace("-", "_")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Service":
+        if self.image is None and self.build is None:
+            raise ValueError("give `image` (a reference by digest) or `build` (a folder)")
+        needs_data = [key for key in ("database", "redis") if getattr(self, key)]
+        if needs_data and "data" not in self.networks:
+            raise ValueError(f"uses {' and '.join(needs_data)} but is not on the data network")
+        if self.nats and not {"backend", "data"} & set(self.networks):
+            raise ValueError("uses nats but is on neither the backend nor the data network")
+        if self.migrate and not self.database:
+            raise ValueError("has migrations but no database")
+        return self

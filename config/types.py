@@ -1,0 +1,75 @@
+"""Named types: what a value means, how it is written in a stack file, and what is refused."""
+
+import re
+from datetime import timedelta
+from ipaddress import IPv4Network
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic.alias_generators import to_camel
+
+_MEMORY_UNITS = {"MB": 1, "GB": 1024}
+_DURATION_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
+
+
+class Model(BaseModel):
+    """Plain data: frozen, unknown keys refused, written in camelCase in stack files."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, validate_default=True
+    )
+
+
+def _memory(value: object) -> object:
+    """Megabytes from `512MB` or `2GB`."""
+    if isinstance(value, str) and (match := re.fullmatch(r"(\d+)\s*(MB|GB)", value)):
+        return int(match[1]) * _MEMORY_UNITS[match[2]]
+    if isinstance(value, str):
+        raise ValueError(f"{value!r} is not an amount of memory: write it like 512MB or 2GB")
+    return value
+
+
+def _duration(value: object) -> object:
+    """A time span from `30s`, `1500ms`, `5m` or `1h`."""
+    if isinstance(value, str) and (match := re.fullmatch(r"(\d+)\s*(ms|s|m|h)", value)):
+        return timedelta(seconds=int(match[1]) * _DURATION_UNITS[match[2]])
+    if isinstance(value, str):
+        raise ValueError(f"{value!r} is not a time span: write it like 30s, 1500ms, 5m or 1h")
+    return value
+
+
+def _private(network: IPv4Network) -> IPv4Network:
+    if not network.is_private or not 16 <= network.prefixlen <= 28:
+        raise ValueError(f"{network} is not a private network between /16 and /28")
+    return network
+
+
+MemoryMB = Annotated[int, BeforeValidator(_memory), Field(ge=6, description="memory, like 512MB or 2GB")]
+Duration = Annotated[timedelta, BeforeValidator(_duration), Field(ge=timedelta(0))]
+Cpus = Annotated[float, Field(gt=0, le=256, description="processors; 0.5 is half of one")]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Subnet = Annotated[IPv4Network, AfterValidator(_private)]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=40)]
+Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
+Variable = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$", max_length=80)]
+HttpPath = Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9._~/-]*$", max_length=200)]
+ImageReference = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)*(:[A-Za-z0-9_.-]{1,128})?(@sha256:[0-9a-f]{64})?$",
+        max_length=300,
+    ),
+]
+HostKey = Annotated[
+    str, StringConstraints(pattern=r"^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/=]+$")
+]
+
+
+def go_duration(span: timedelta) -> str:
+    """`span` as Docker's provider writes it back (`1m0s`, `1.5s`): any other form is a permanent difference."""
+    hours, rest = divmod(span.total_seconds(), 3600)
+    minutes, seconds = divmod(rest, 60)
+    text = f"{seconds:.9f}".rstrip("0").rstrip(".") + "s"
+    if hours:
+        return f"{hours:.0f}h{minutes:.0f}m{text}"
+    return f"{minutes:.0f}m{text}" if minutes else text

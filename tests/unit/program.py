@@ -1,0 +1,68 @@
+"""Runs the program against a recorder instead of an engine."""
+
+import json
+import runpy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import yaml
+
+ROOT = Path(__file__).parents[2]
+HOST = {"address": "192.0.2.10", "user": "deploy", "hostKey": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA"}
+
+
+@dataclass
+class Recorder(pulumi.runtime.Mocks):
+    """Notes every resource that the program registers, and makes up what a provider would compute."""
+
+    resources: list[pulumi.runtime.MockResourceArgs] = field(default_factory=list)
+
+    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
+        self.resources.append(args)
+        computed: dict[str, Any] = {
+            "docker:index/container:Container": {"name": args.inputs.get("name") or f"{args.name}-0a1b2c3"},
+            "docker:index/remoteImage:RemoteImage": {"imageId": "sha256:" + "1" * 64},
+            "docker:index/image:Image": {"repoDigest": "sha256:" + "2" * 64},
+            "random:index/randomPassword:RandomPassword": {"result": f"generated-for-{args.name}"},
+        }.get(args.typ, {})
+        return f"{args.name}-id", {**args.inputs, **computed}
+
+    def call(self, args: pulumi.runtime.MockCallArgs) -> dict[Any, Any]:
+        raise AssertionError(f"the program calls {args.token}: a preview would contact the host")
+
+    def of_type(self, kind: str) -> dict[str, dict[str, Any]]:
+        """Inputs of every resource of a type, by resource name."""
+        return {r.name: r.inputs for r in self.resources if r.typ == kind}
+
+    @property
+    def containers(self) -> dict[str, dict[str, Any]]:
+        return self.of_type("docker:index/container:Container")
+
+    @property
+    def commands(self) -> dict[str, dict[str, Any]]:
+        return self.of_type("command:remote:Command")
+
+
+def run(stack: str = "test", **sections: Any) -> Recorder:
+    """Run `__main__.py` with these sections of configuration."""
+    recorder = Recorder()
+    values = {"host": HOST, **sections}
+    pulumi.runtime.set_mocks(recorder, project="a4co", stack=stack, preview=False)
+    pulumi.runtime.set_all_config(
+        {f"a4co:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
+    )
+
+    @pulumi.runtime.test
+    def program() -> None:
+        runpy.run_path(str(ROOT / "__main__.py"))
+
+    program()
+    return recorder
+
+
+def stack_file(stack: str) -> dict[str, Any]:
+    """Sections of a checked-in stack file."""
+    values = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
+    return {key.removeprefix("a4co:"): value for key, value in values.items()}
