@@ -53,7 +53,7 @@ services = {
         host=host,
         opts=on_host,
     )
-    for service in platform.services
+    for service in platform.services.values()
 }
 routes = Routes(
     "routes",

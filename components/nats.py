@@ -39,7 +39,7 @@ class Nats(pulumi.ComponentResource):
         super().__init__("a4co:index:Nats", name, {}, opts)
         child = ResourceOptions(parent=self)
         config, full_name = platform.nats, f"{platform.prefix}-{name}"
-        services = {service.user: service.nats for service in platform.services if service.nats}
+        services = {service.user: service.nats for service in platform.services.values() if service.nats}
         passwords: dict[str, Output[str]] = {
             user: random.RandomPassword(f"{name}-{user}", length=32, special=False, opts=child).result
             for user in services

@@ -80,7 +80,7 @@ class Nginx(pulumi.ComponentResource):
                     networks.join(
                         "backend",
                         name,
-                        *(service.name for service in platform.services if "backend" in service.networks),
+                        *(service.name for service in platform.services.values() if "backend" in service.networks),
                         address=str(platform.networks.inner_address),
                     ),
                 ],

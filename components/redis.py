@@ -39,7 +39,7 @@ class Redis(pulumi.ComponentResource):
         super().__init__("a4co:index:Redis", name, {}, opts)
         child = ResourceOptions(parent=self)
         config, full_name = platform.redis, f"{platform.prefix}-{name}"
-        prefixes = {service.user: service.redis for service in platform.services if service.redis}
+        prefixes = {service.user: service.redis for service in platform.services.values() if service.redis}
         passwords: dict[str, Output[str]] = {
             user: random.RandomPassword(f"{name}-{user}", length=32, special=False, opts=child).result
             for user in prefixes

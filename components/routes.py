@@ -15,7 +15,7 @@ from config import Platform
 def render_routes(platform: Platform, revision: str, containers: Mapping[str, str]) -> dict[str, str]:
     """Nginx's files for one release, by path; `containers` has the serving container of each service."""
     edge = platform.edge
-    live = [service for service in platform.services if service.name in containers]
+    live = [service for service in platform.services.values() if service.name in containers]
     routes = [
         {"path": route.path, "container": containers[service.name]} for service in live for route in service.routes
     ]

@@ -16,7 +16,7 @@ class Secrets(pulumi.ComponentResource):
 
     def __init__(self, name: str, platform: Platform, *, opts: ResourceOptions | None = None) -> None:
         super().__init__("a4co:index:Secrets", name, {}, opts)
-        names = {s.generated for service in platform.services for s in service.secrets.values() if s.generated}
+        names = {s.generated for service in platform.services.values() for s in service.secrets.values() if s.generated}
         self._generated: dict[str, Output[str]] = {
             secret: random.RandomPassword(
                 f"{name}-{secret}", length=64, special=False, opts=ResourceOptions(parent=self)

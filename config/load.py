@@ -1,20 +1,46 @@
 """From a stack's configuration to a `Platform`, with every mistake in one report."""
 
+import difflib
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-import pulumi
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
+from config.checks import Problem, check
 from config.platform import Platform
 
 ROOT = Path(__file__).parent.parent
-SECTIONS = ("images", "networks", "postgres", "nats", "redis", "edge", "logLevel", "protectData")
+_STAND_IN_HOST = {"address": "0.0.0.0", "hostKey": "ssh-ed25519 AAAA"}  # noqa: S104 - never contacted
 
 
-class ConfigurationError(pulumi.RunError):
-    """The stack file can't be deployed; the message says what to change. Nothing was touched."""
+class ConfigurationError(Exception):
+    """The stack file can't be deployed; the message says all that is wrong with it. Nothing was touched."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A stack that can be deployed, and what about it is worth a second look."""
+
+    platform: Platform
+    warnings: list[Problem]
+
+
+def build(stack: str, sections: dict[str, Any], *, secret: frozenset[str] = frozenset()) -> Loaded:
+    """Validate one stack's sections: the keys of its file without `a4co:`. `secret` are those set with `--secret`."""
+    raw, problems = _raw(sections)
+    raw["stack"] = stack
+    platform, wrong = _validate(raw)
+    problems += wrong
+    found = check(platform, complete=not wrong) if platform else []
+    if platform:
+        problems += _secret_keys(platform, sections, secret, complete=not wrong)
+    problems += [problem for problem in found if not problem.warning]
+    if problems or platform is None:
+        report = "\n".join(f"  - {problem}" for problem in problems)
+        raise ConfigurationError(f"Pulumi.{stack}.yaml: {len(problems)} mistake(s), nothing was changed\n{report}")
+    return Loaded(platform, [problem for problem in found if problem.warning])
 
 
 def merge(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
@@ -26,65 +52,86 @@ def merge(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _host(section: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The host's settings, and image references that come with it; `file` names a file that has them."""
-    if "file" not in section:
-        return section, {}
-    path = ROOT / section["file"]
-    if not path.is_file():
-        raise ConfigurationError(f"a4co:host: {section['file']} is missing: `make up` starts the lab and writes it")
-    found: dict[str, Any] = yaml.safe_load(path.read_text())
-    return {k: v for k, v in found.items() if k != "images"}, found.get("images", {})
+def _raw(sections: dict[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
+    """The sections that the models describe, with the catalogue under `services` and the host's file read."""
+    known = {field.alias for field in Platform.model_fields.values()} - {"stack"}
+    raw = {key: value for key, value in sections.items() if key in known}
+    problems: list[Problem] = []
+    host = raw.get("host")
+    if isinstance(host, dict) and "file" in host:
+        path = ROOT / str(host["file"])
+        if path.is_file():
+            found: dict[str, Any] = yaml.safe_load(path.read_text())
+            raw["images"] = merge(found.pop("images", {}), raw.get("images", {}))
+            raw["host"] = merge(found, {key: value for key, value in host.items() if key != "file"})
+        else:
+            problems.append(Problem("host.file", f"{host['file']} is missing: `make up` starts the lab and writes it"))
+            raw["host"] = _STAND_IN_HOST
+    services = raw.get("services", {})
+    catalogue: dict[str, Any] = yaml.safe_load((ROOT / "config" / "catalogue.yaml").read_text())
+    raw["services"] = merge(catalogue, services) if isinstance(services, dict) else services
+    return raw, problems
 
 
-def build(stack: str, sections: dict[str, Any]) -> Platform:
-    """Validate one stack's raw sections (as in the stack file, without the `a4co:` prefix)."""
-    host, images = _host(sections.get("host") or {})
-    catalogue = yaml.safe_load((ROOT / "config" / "catalogue.yaml").read_text())
-    services = merge(catalogue, sections.get("services") or {})
-    raw = {key: sections[key] for key in SECTIONS if sections.get(key) is not None}
-    raw["images"] = merge(images, raw.get("images", {}))
-    raw["services"] = [{"name": name, **entry} for name, entry in services.items()]
+def _validate(raw: dict[str, Any]) -> tuple[Platform | None, list[Problem]]:
+    """The platform and its wrong fields; sections that have any are left out, so that the rest can be checked."""
     try:
-        return Platform.model_validate({"stack": stack, "host": host, **raw})
+        return Platform.model_validate(raw), []
     except ValidationError as error:
-        names = list(services)
-        lines = [_line(problem, names) for problem in error.errors()]
-        report = "\n".join(f"  - {line}" for line in lines)
-        raise ConfigurationError(f"Pulumi.{stack}.yaml has {len(lines)} mistake(s):\n{report}") from None
+        wrong = error.errors()
+    rest = {**raw, "services": dict(raw["services"]) if isinstance(raw["services"], dict) else {}}
+    for place in {problem["loc"][:2] if problem["loc"][0] == "services" else problem["loc"][:1] for problem in wrong}:
+        if len(place) == 2:
+            rest["services"].pop(place[1], None)
+        elif place != ("services",):
+            rest.pop(str(place[0]), None)
+    rest.setdefault("host", _STAND_IN_HOST)
+    try:
+        platform = Platform.model_validate(rest)
+    except ValidationError:
+        platform = None
+    return platform, [_problem(problem) for problem in wrong]
 
 
-def _line(problem: Any, services: list[str]) -> str:
-    """One mistake: where it is in the stack file, what is wrong, and the value."""
-    where = list(problem["loc"])
-    if len(where) > 1 and where[0] == "services" and isinstance(where[1], int):
-        where[1] = services[where[1]]
-    path = ".".join(str(part) for part in where) or "the stack"
-    value = problem["input"]
-    shown = f" (it is {value!r})" if isinstance(value, str | int | float) else ""
-    return f"{path}: {problem['msg'].removeprefix('Value error, ')}{shown}"
+def _problem(error: Any) -> Problem:
+    """One wrong field: where it is, what is wrong, the value, and for a misspelt key the nearest known one."""
+    where = [str(part) for part in error["loc"] if part != "[key]"]
+    if error["type"] == "extra_forbidden":
+        known = _keys_at(error["loc"][:-1])
+        near = difflib.get_close_matches(where[-1], known, n=1)
+        way_out = f"did you mean {near[0]}?" if near else f"known here: {', '.join(sorted(known))}"
+        return Problem(".".join(where), f"is not a known key; {way_out}")
+    reason = error["msg"].removeprefix("Value error, ")
+    value = error["input"]
+    shown = f" (it is {value!r})" if isinstance(value, str | int | float) and repr(value) not in reason else ""
+    return Problem(".".join(where), reason + shown)
 
 
-def load() -> Platform:
-    """The platform that the current stack's configuration describes."""
-    config = pulumi.Config()
-    sections: dict[str, Any] = {
-        key: config.get_object(key) for key in ("host", "services", *SECTIONS) if key != "logLevel"
-    }
-    sections["logLevel"] = config.get("logLevel")
-    return build(pulumi.get_stack(), sections)
+def _keys_at(place: tuple[Any, ...]) -> list[str]:
+    """The keys that the model at a place in the stack file knows."""
+    model: Any = Platform
+    for part in place:
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            model = next((f.annotation for f in model.model_fields.values() if f.alias == part), None)
+        else:  # a map's key or a list's index
+            model = next((a for a in get_args(model) if isinstance(a, type) and issubclass(a, BaseModel)), None)
+        choices = [a for a in get_args(model) if isinstance(a, type) and issubclass(a, BaseModel)]
+        if type(None) in get_args(model) and choices:
+            model = choices[0]
+    return [f.alias or name for name, f in model.model_fields.items() if name not in ("name", "stack")] if model else []
 
 
-def secrets(platform: Platform) -> dict[str, pulumi.Output[str]]:
-    """The secrets that operators have set, by key; one that is required and missing is an error."""
-    config = pulumi.Config()
-    found: dict[str, pulumi.Output[str]] = {}
-    for service in platform.services:
-        for secret in service.secrets.values():
-            value = config.get_secret(secret.config) if secret.config else None
-            if secret.config and value is not None:
-                found[secret.config] = value
-            elif secret.config and not secret.optional:
-                way_out = f"pulumi config set --secret --stack {platform.stack} {secret.config}"
-                raise ConfigurationError(f"{service.name} needs a secret: {way_out}")
-    return found
+def _secret_keys(
+    platform: Platform, sections: dict[str, Any], secret: frozenset[str], *, complete: bool
+) -> list[Problem]:
+    """Keys that belong to no section are secrets of a service, or mistakes; a secret is never written in clear."""
+    known = [str(field.alias) for field in Platform.model_fields.values() if field.alias != "stack"]
+    problems: list[Problem] = []
+    for key in sections:
+        if key in platform.secret_keys and key not in secret:
+            problems.append(Problem(key, f"is written in clear: `pulumi config set --secret {key}` encrypts it"))
+        elif key not in known and key not in platform.secret_keys and complete:
+            near = difflib.get_close_matches(key, [*known, *platform.secret_keys], n=1)
+            way_out = f"did you mean {near[0]}?" if near else f"known here: {', '.join(sorted(known))}"
+            problems.append(Problem(key, f"is not a known key; {way_out}"))
+    return problems

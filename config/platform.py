@@ -2,11 +2,12 @@
 
 from datetime import timedelta
 from ipaddress import IPv4Address, IPv4Network
+from typing import Any, Literal
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, field_validator
 
 from config.service import Limits, Service
-from config.types import Duration, HostKey, ImageReference, MemoryMB, Model, Name, Port, Subnet
+from config.types import Cpus, Duration, HostKey, ImageReference, MemoryMB, Model, Name, Port, Subnet
 
 
 class Host(Model):
@@ -19,6 +20,8 @@ class Host(Model):
     directory: str | None = Field(default=None, pattern=r"^/[A-Za-z0-9._/-]+$", description="default: ~/a4co")
     http_port: Port = Field(default=80, description="where people reach the host's port 80, if something forwards it")
     https_port: Port = Field(default=443, description="likewise for port 443")
+    cpus: Cpus = Field(default=4, description="processors of the host; reservations must fit")
+    memory: MemoryMB = Field(default=8192, description="memory of the host; reservations must fit")
 
 
 class Images(Model):
@@ -68,15 +71,6 @@ class Networks(Model):
         """Nginx's fixed address on the backend network, below the pool from which Docker gives addresses."""
         return self.backend.subnet[10]
 
-    @model_validator(mode="after")
-    def _apart(self) -> "Networks":
-        named = [("frontend", self.frontend), ("backend", self.backend), ("data", self.data)]
-        for index, (name, network) in enumerate(named):
-            for other, second in named[index + 1 :]:
-                if network.subnet.overlaps(second.subnet):
-                    raise ValueError(f"{name} {network.subnet} overlaps {other} {second.subnet}")
-        return self
-
 
 class Postgres(Model):
     """PostgreSQL 16, sized for 2 GB."""
@@ -122,6 +116,9 @@ class Platform(Model):
     """Everything that one stack deploys."""
 
     stack: Name
+    environment: Literal["production", "staging", "development"] = Field(
+        default="production", description="how strictly the configuration is checked"
+    )
     host: Host
     images: Images = Images()
     networks: Networks = Networks()
@@ -129,9 +126,17 @@ class Platform(Model):
     nats: Nats = Nats()
     redis: Redis = Redis()
     edge: Edge = Edge()
-    services: tuple[Service, ...]
-    log_level: str = Field(default="info", pattern=r"^(debug|info|warn|error)$")
+    services: dict[Name, Service] = Field(description="changes and additions to config/catalogue.yaml, by name")
+    log_level: Literal["debug", "info", "warn", "error"] = "info"
     protect_data: bool = Field(default=True, description="refuse to destroy the data volumes")
+
+    @field_validator("services", mode="before")
+    @classmethod
+    def _named(cls, services: Any) -> Any:
+        """An entry's key is its name."""
+        if not isinstance(services, dict):
+            return services
+        return {k: {**entry, "name": k} if isinstance(entry, dict) else entry for k, entry in services.items()}
 
     @property
     def prefix(self) -> str:
@@ -144,28 +149,12 @@ class Platform(Model):
         home = "/root" if self.host.user == "root" else f"/home/{self.host.user}"
         return f"{self.host.directory or home + '/a4co'}/{self.stack}"
 
-    @model_validator(mode="after")
-    def _consistent(self) -> "Platform":
-        problems: list[str] = []
-        for what in ("name", "database", "redis"):
-            taken: dict[str, str] = {}
-            for service in self.services:
-                value = getattr(service, what)
-                if value and value in taken:
-                    problems.append(f"services.{service.name}.{what}: {value} belongs to {taken[value]} already")
-                elif value:
-                    taken[value] = service.name
-        streams = {s.nats.stream for s in self.services if s.nats and s.nats.stream}
-        for service in self.services:
-            for stream in service.nats.consumes if service.nats else ():
-                if stream not in streams:
-                    problems.append(f"services.{service.name}.nats.consumes: no service owns the stream {stream}")
-        paths: dict[str, str] = {}
-        for service in self.services:
-            for route in service.routes:
-                if route.path in paths:
-                    problems.append(f"services.{service.name}.routes: {route.path} leads to {paths[route.path]}")
-                paths[route.path] = service.name
-        if problems:
-            raise ValueError("; ".join(problems))
-        return self
+    @property
+    def secret_keys(self) -> dict[str, list[str]]:
+        """Services that use each secret which operators set, by the secret's key in the stack file."""
+        keys: dict[str, list[str]] = {}
+        for service in self.services.values():
+            for secret in service.secrets.values():
+                if secret.config:
+                    keys.setdefault(secret.config, []).append(service.name)
+        return keys

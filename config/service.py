@@ -16,7 +16,7 @@ class Limits(Model):
     cpus: Cpus = 1.0
     memory: MemoryMB = 512
     reserved_memory: MemoryMB = 256
-    reserved_cpus: Cpus = Field(default=0.25, description="counted against the host; Docker itself reserves no CPU")
+    reserved_cpus: Cpus = Field(default=0.1, description="counted against the host; Docker itself reserves no CPU")
     pids: int = Field(default=200, ge=10, le=32768)
 
     @model_validator(mode="after")
@@ -57,8 +57,10 @@ class Secret(Model):
     """Where a secret variable's value comes from: made by the platform, or set by an operator."""
 
     generated: Identifier | None = Field(default=None, description="services that name the same one share its value")
-    config: str | None = Field(default=None, description="key of the stack's secret configuration")
-    optional: bool = False
+    config: str | None = Field(
+        default=None, pattern=r"^[a-z][A-Za-z0-9]*$", description="key of the stack's secret configuration"
+    )
+    optional: bool = Field(default=False, description="may be missing, except in production")
 
     @model_validator(mode="after")
     def _one_source(self) -> "Secret":
@@ -82,6 +84,7 @@ class Service(Model):
     port: Port
     networks: tuple[NetworkName, ...] = ("backend", "data")
     database: Identifier | None = Field(default=None, description="its own database, and the name of its two roles")
+    pool_size: int = Field(default=10, ge=1, le=100, description="connections to the database, at most")
     redis: Identifier | None = Field(default=None, description="key prefix that it may use, and its user")
     nats: Messaging | None = None
     variables: dict[Variable, str] = Field(default_factory=dict)
@@ -101,11 +104,6 @@ class Service(Model):
     def _consistent(self) -> "Service":
         if self.image is None and self.build is None:
             raise ValueError("give `image` (a reference by digest) or `build` (a folder)")
-        needs_data = [key for key in ("database", "redis") if getattr(self, key)]
-        if needs_data and "data" not in self.networks:
-            raise ValueError(f"uses {' and '.join(needs_data)} but is not on the data network")
-        if self.nats and not {"backend", "data"} & set(self.networks):
-            raise ValueError("uses nats but is on neither the backend nor the data network")
         if self.migrate and not self.database:
             raise ValueError("has migrations but no database")
         return self

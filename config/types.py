@@ -5,9 +5,17 @@ from datetime import timedelta
 from ipaddress import IPv4Network
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+)
 from pydantic.alias_generators import to_camel
 
+MEMORY_PATTERN = r"^(\d+)\s*(MB|GB)$"
 _MEMORY_UNITS = {"MB": 1, "GB": 1024}
 _DURATION_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
 
@@ -22,7 +30,7 @@ class Model(BaseModel):
 
 def _memory(value: object) -> object:
     """Megabytes from `512MB` or `2GB`."""
-    if isinstance(value, str) and (match := re.fullmatch(r"(\d+)\s*(MB|GB)", value)):
+    if isinstance(value, str) and (match := re.fullmatch(MEMORY_PATTERN, value)):
         return int(match[1]) * _MEMORY_UNITS[match[2]]
     if isinstance(value, str):
         raise ValueError(f"{value!r} is not an amount of memory: write it like 512MB or 2GB")
@@ -38,17 +46,39 @@ def _duration(value: object) -> object:
     return value
 
 
-def _private(network: IPv4Network) -> IPv4Network:
+def _private(value: object) -> IPv4Network:
+    network = IPv4Network(str(value))
     if not network.is_private or not 16 <= network.prefixlen <= 28:
         raise ValueError(f"{network} is not a private network between /16 and /28")
     return network
 
 
-MemoryMB = Annotated[int, BeforeValidator(_memory), Field(ge=6, description="memory, like 512MB or 2GB")]
-Duration = Annotated[timedelta, BeforeValidator(_duration), Field(ge=timedelta(0))]
+def memory_text(megabytes: int) -> str:
+    """An amount of memory as it is written in a stack file."""
+    return f"{megabytes // 1024}GB" if megabytes % 1024 == 0 else f"{megabytes}MB"
+
+
+def duration_text(span: timedelta) -> str:
+    """A time span as it is written in a stack file."""
+    seconds = span.total_seconds()
+    return f"{seconds:.0f}s" if seconds == int(seconds) else f"{seconds * 1000:.0f}ms"
+
+
+MemoryMB = Annotated[
+    int,
+    BeforeValidator(_memory),
+    Field(ge=1),
+    WithJsonSchema({"type": "string", "pattern": MEMORY_PATTERN}),
+]
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_duration),
+    Field(ge=timedelta(0)),
+    WithJsonSchema({"type": "string", "pattern": r"^\d+\s*(ms|s|m|h)$"}),
+]
 Cpus = Annotated[float, Field(gt=0, le=256, description="processors; 0.5 is half of one")]
 Port = Annotated[int, Field(ge=1, le=65535)]
-Subnet = Annotated[IPv4Network, AfterValidator(_private)]
+Subnet = Annotated[IPv4Network, BeforeValidator(_private)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=40)]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
 Variable = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$", max_length=80)]

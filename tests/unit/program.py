@@ -48,7 +48,7 @@ class Recorder(pulumi.runtime.Mocks):
 def run(stack: str = "test", **sections: Any) -> Recorder:
     """Run `__main__.py` with these sections of configuration."""
     recorder = Recorder()
-    values = {"host": HOST, **sections}
+    values = {"host": HOST, "environment": "development", **sections}
     pulumi.runtime.set_mocks(recorder, project="a4co", stack=stack, preview=False)
     pulumi.runtime.set_all_config(
         {f"a4co:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
