@@ -63,6 +63,11 @@ routes = Routes(
     host=host,
 )
 
+# What a rotation replaced is forgotten once nothing uses it any more.
+for holder in (nats.accounts, redis.accounts, *(service.database for service in services.values())):
+    if holder:
+        holder.forget_old(after=[routes.done])
+
 pulumi.export("revision", routes.revision)
 pulumi.export("containers", {name: service.container for name, service in services.items()})
 pulumi.export("shop", f"http://{platform.host.address}:{platform.host.http_port}/")

@@ -16,7 +16,6 @@ from components.postgres import Database, Postgres
 from config import Platform, Service
 
 _USER = "1001:1001"
-_POOL = 10
 
 
 class Microservice(pulumi.ComponentResource):
@@ -26,6 +25,7 @@ class Microservice(pulumi.ComponentResource):
     """
 
     container: Output[str]
+    database: Database | None = None
 
     def __init__(
         self,
@@ -45,17 +45,18 @@ class Microservice(pulumi.ComponentResource):
         files, migrated = dict(secrets), None
         variables = _variables(service, platform)
         if service.database:
-            database = Database(
+            self.database = Database(
                 f"{name}-database",
                 service.database,
-                connections=2 * _POOL,  # old and new side by side
+                platform,
+                connections=2 * service.pool_size,  # old and new side by side
                 postgres=postgres,
                 host=host,
                 opts=child,
             )
-            files["DATABASE_URL"] = database.url
+            files["DATABASE_URL"] = self.database.url
             if service.migrate:
-                owned = {**files, "DATABASE_URL": database.owner_url}
+                owned = {**files, "DATABASE_URL": self.database.owner_url}
                 migrated = self._migrate(name, service, platform, image, variables, owned, networks, host)
         bundle = Bundle(name, files, host=host, opts=child) if files else None
         container, bounded = hardened(
@@ -127,7 +128,7 @@ def _variables(service: Service, platform: Platform) -> dict[str, str]:
         "SERVICE_NAME": service.name,
     }
     if service.database:
-        variables["DATABASE_POOL_SIZE"] = str(_POOL)
+        variables["DATABASE_POOL_SIZE"] = str(service.pool_size)
     if service.redis:
         variables["REDIS_PREFIX"] = f"{service.redis}:"
     if service.nats:

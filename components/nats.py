@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 import pulumi
-import pulumi_random as random
 from pulumi import Input, Output, ResourceOptions
 
+from components.accounts import Accounts
 from components.bundle import Bundle
 from components.container import Spec, bind, data_volume, hardened
+from components.credential import Credential
 from components.host import Host
 from components.networks import Networks
 from components.templates import render
@@ -16,6 +17,12 @@ from config.service import Health, Messaging
 
 PORT = 4222
 _USER = "1000:1000"
+# A signal by `docker kill` would count as the operator's stop, and the container would stay down after a crash.
+_RELOAD = """\
+loaded() { wget -q -O - http://127.0.0.1:8222/varz | grep config_load_time; }
+before=$(loaded); kill -HUP $(cat /tmp/nats.pid)
+for attempt in $(seq 100); do test "$(loaded)" = "$before" || exit 0; sleep 0.1; done
+echo NATS did not read its users again within 10 s >&2; exit 1"""
 
 
 class Nats(pulumi.ComponentResource):
@@ -25,6 +32,7 @@ class Nats(pulumi.ComponentResource):
     """
 
     urls: dict[str, Output[str]]
+    accounts: Accounts
 
     def __init__(
         self,
@@ -40,20 +48,19 @@ class Nats(pulumi.ComponentResource):
         child = ResourceOptions(parent=self)
         config, full_name = platform.nats, f"{platform.prefix}-{name}"
         services = {service.user: service.nats for service in platform.services.values() if service.nats}
-        passwords: dict[str, Output[str]] = {
-            user: random.RandomPassword(f"{name}-{user}", length=32, special=False, opts=child).result
-            for user in services
-        }
-
-        def configuration(clear: dict[str, str]) -> str:
-            users = [
-                {"name": user, "password": clear[user], "publish": permissions(user, messaging)}
-                for user, messaging in services.items()
-            ]
-            return render("nats.conf", nats=config, users=users)
-
-        text = Output.secret(Output.all(**passwords)).apply(configuration)
-        files = Bundle(name, {"nats.conf": text}, host=host, opts=child)
+        publish = {user: permissions(user, messaging) for user, messaging in services.items()}
+        credentials = {user: Credential(f"{name}-{user}", platform, opts=child) for user in services}
+        self.accounts = Accounts(
+            f"{name}-accounts",
+            credentials,
+            lambda users: render("accounts.conf", users=users, publish=publish),
+            file="accounts.conf",
+            container=full_name,
+            reload=_RELOAD,
+            host=host,
+            opts=child,
+        )
+        files = Bundle(name, {"nats.conf": render("nats.conf", nats=config)}, host=host, opts=child)
         _, bounded = hardened(
             full_name,
             Spec(
@@ -76,6 +83,7 @@ class Nats(pulumi.ComponentResource):
                         opts=child,
                     ),
                     bind(files.path, "/etc/nats"),
+                    bind(self.accounts.folder, "/etc/nats-accounts"),
                 ],
                 tmpfs={"/tmp": "size=16m,mode=1777"},  # noqa: S108
                 check=["CMD", "wget", "-q", "-O", "/dev/null", "http://127.0.0.1:8222/healthz?js-enabled-only=true"],
@@ -88,10 +96,10 @@ class Nats(pulumi.ComponentResource):
             opts=child,
         )
         self.urls = {
-            user: Output.all(password, bounded.id).apply(
-                lambda known, user=user: f"nats://{user}:{known[0]}@nats:{PORT}"
+            user: Output.all(credentials[user].current, bounded.id).apply(
+                lambda known, name=self.accounts.names[user]: f"nats://{name}:{known[0]}@nats:{PORT}"
             )
-            for user, password in passwords.items()
+            for user in services
         }
         self.register_outputs({"urls": self.urls})
 

@@ -3,14 +3,15 @@
 import base64
 import hashlib
 import hmac
+from collections.abc import Mapping, Sequence
 
 import pulumi
-import pulumi_random as random
-from pulumi import Input, Output, ResourceOptions
+from pulumi import Input, Output, Resource, ResourceOptions
 from pulumi_command import remote
 
 from components.bundle import Bundle
 from components.container import Spec, bind, data_volume, hardened
+from components.credential import Credential
 from components.host import Host
 from components.networks import Networks
 from components.templates import render
@@ -40,12 +41,13 @@ class Postgres(pulumi.ComponentResource):
         super().__init__("a4co:index:Postgres", name, {}, opts)
         child = ResourceOptions(parent=self)
         config, full_name = platform.postgres, f"{platform.prefix}-{name}"
-        password = random.RandomPassword(f"{name}-superuser", length=32, special=False, opts=child)
+        # The image wants one for an empty volume. Afterwards the superuser has none: it is let in on the socket alone.
+        superuser = Credential(f"{name}-superuser", platform, opts=child)
         files = Bundle(
             name,
             {
                 "postgresql.conf": render("postgresql.conf", postgres=config, limits=config.limits),
-                "superuser": password.result,
+                "superuser": superuser.current,
             },
             host=host,
             opts=child,
@@ -85,7 +87,12 @@ class Postgres(pulumi.ComponentResource):
             host=host,
             opts=child,
         )
-        self.container = Output.all(container.id, bounded.id).apply(lambda both: both[0])
+        locked = host.run(
+            f"{name}-lock-superuser",
+            Output.format("docker exec {0} psql -qX -U postgres -c 'ALTER ROLE postgres PASSWORD NULL'", container.id),
+            opts=child,
+        )
+        self.container = Output.all(container.id, bounded.id, locked.id).apply(lambda all_: all_[0])
         self.register_outputs({"container": self.container})
 
 
@@ -99,6 +106,7 @@ class Database(pulumi.ComponentResource):
         self,
         name: str,
         database: str,
+        platform: Platform,
         *,
         connections: int,
         postgres: Postgres,
@@ -107,33 +115,49 @@ class Database(pulumi.ComponentResource):
     ) -> None:
         super().__init__("a4co:index:Database", name, {}, opts)
         child = ResourceOptions(parent=self)
-        passwords: dict[str, Output[str]] = {
-            role: random.RandomPassword(f"{name}-{role}", length=32, special=False, opts=child).result
-            for role in ("app", "owner")
-        }
-        script = Output.secret(Output.all(**passwords)).apply(
-            lambda clear: render(
-                "database.sql",
-                database=database,
-                connections=connections,
-                roles={f"{database}_{role}": scram_verifier(clear[role], salt=f"{name}-{role}") for role in clear},
-            )
+        self._name, self._database, self._host = name, database, host
+        self._psql = Output.format("docker exec -i {0} psql -qX -U postgres -d postgres >/dev/null", postgres.container)
+        self._app = Credential(f"database-{database}", platform, opts=child)
+        owner = Credential(f"database-{database}-owner", platform, opts=child)
+        script = Output.all(owner=owner.current, **{str(n): p for n, p in self._app.accepted.items()}).apply(
+            lambda clear: render("database.sql", database=database, roles=_roles(database, connections, clear))
         )
-        ready = host.run(
-            name,
-            Output.format("docker exec -i {0} psql -qX -U postgres -d postgres >/dev/null", postgres.container),
-            stdin=script,
-            opts=child,
-        )
-        self.url = _url(database, "app", passwords["app"], ready)
-        self.owner_url = _url(database, "owner", passwords["owner"], ready)
+        ready = host.run(name, self._psql, stdin=Output.secret(script), opts=child)
+        self.url = _url(database, _app_role(database, self._app.number), self._app.current, ready)
+        self.owner_url = _url(database, f"{database}_owner", owner.current, ready)
         self.register_outputs({"url": self.url, "owner_url": self.owner_url})
+
+    def forget_old(self, *, after: Sequence[Resource]) -> None:
+        """Once `after` is done, only the app's current password is valid."""
+        if self._app.rotated:
+            current = _app_role(self._database, self._app.number)
+            self._host.run(
+                f"{self._name}-forget-old",
+                self._psql,
+                stdin=render("forget_roles.sql", database=self._database, current=current),
+                opts=ResourceOptions(parent=self, depends_on=after),
+            )
+
+
+def _app_role(database: str, number: int | str) -> str:
+    return f"{database}_app_{number}"
+
+
+def _roles(database: str, connections: int, clear: Mapping[str, str]) -> list[dict[str, object]]:
+    """The owner, for one migration at a time, and the app's roles."""
+    roles: list[dict[str, object]] = []
+    for key, password in clear.items():
+        name = f"{database}_owner" if key == "owner" else _app_role(database, key)
+        verifier = scram_verifier(password, salt=name)
+        app = key != "owner"
+        roles.append({"name": name, "verifier": verifier, "app": app, "connections": connections if app else 2})
+    return roles
 
 
 def _url(database: str, role: str, password: Output[str], ready: remote.Command) -> Output[str]:
     """Known once the database is ready."""
     return Output.all(password, ready.id).apply(
-        lambda known: f"postgres://{database}_{role}:{known[0]}@postgres:{PORT}/{database}"
+        lambda known: f"postgres://{role}:{known[0]}@postgres:{PORT}/{database}"
     )
 
 

@@ -1,13 +1,12 @@
 """Redis."""
 
-import hashlib
-
 import pulumi
-import pulumi_random as random
 from pulumi import Input, Output, ResourceOptions
 
+from components.accounts import Accounts
 from components.bundle import Bundle
 from components.container import Spec, bind, data_volume, hardened
+from components.credential import Credential
 from components.host import Host
 from components.networks import Networks
 from components.templates import render
@@ -16,6 +15,7 @@ from config.service import Health
 
 PORT = 6379
 _USER = "999:999"
+_CLI = "redis-cli --user health --pass - --no-auth-warning"
 
 
 class Redis(pulumi.ComponentResource):
@@ -25,6 +25,7 @@ class Redis(pulumi.ComponentResource):
     """
 
     urls: dict[str, Output[str]]
+    accounts: Accounts
 
     def __init__(
         self,
@@ -40,31 +41,18 @@ class Redis(pulumi.ComponentResource):
         child = ResourceOptions(parent=self)
         config, full_name = platform.redis, f"{platform.prefix}-{name}"
         prefixes = {service.user: service.redis for service in platform.services.values() if service.redis}
-        passwords: dict[str, Output[str]] = {
-            user: random.RandomPassword(f"{name}-{user}", length=32, special=False, opts=child).result
-            for user in prefixes
-        }
-
-        def access(clear: dict[str, str]) -> str:
-            users = [
-                {
-                    "name": user,
-                    "prefix": prefix,
-                    "password_sha256": hashlib.sha256(clear[user].encode()).hexdigest(),
-                }
-                for user, prefix in prefixes.items()
-            ]
-            return render("users.acl", users=users)
-
-        files = Bundle(
-            name,
-            {
-                "redis.conf": render("redis.conf", redis=config),
-                "users.acl": Output.secret(Output.all(**passwords)).apply(access),
-            },
+        credentials = {user: Credential(f"{name}-{user}", platform, opts=child) for user in prefixes}
+        self.accounts = Accounts(
+            f"{name}-accounts",
+            credentials,
+            lambda users: render("users.acl", users=users, prefixes=prefixes),
+            file="users.acl",
+            container=full_name,
+            reload=f'answer=$({_CLI} ACL LOAD); test "$answer" = OK || {{ echo "$answer" >&2; exit 1; }}',
             host=host,
             opts=child,
         )
+        files = Bundle(name, {"redis.conf": render("redis.conf", redis=config)}, host=host, opts=child)
         _, bounded = hardened(
             full_name,
             Spec(
@@ -86,10 +74,11 @@ class Redis(pulumi.ComponentResource):
                         opts=child,
                     ),
                     bind(files.path, "/etc/redis"),
+                    bind(self.accounts.folder, "/etc/redis-accounts"),
                 ],
                 tmpfs={"/tmp": "size=16m,mode=1777"},  # noqa: S108
                 # An unauthenticated ping prints NOAUTH and exits 0: hence a user of its own, and grep.
-                check=["CMD-SHELL", "redis-cli --user health --pass - --no-auth-warning ping | grep -q PONG"],
+                check=["CMD-SHELL", f"{_CLI} ping | grep -q PONG"],
                 health=Health(),
                 limits=config.limits,
                 grace=config.grace,
@@ -98,9 +87,9 @@ class Redis(pulumi.ComponentResource):
             opts=child,
         )
         self.urls = {
-            user: Output.all(password, bounded.id).apply(
-                lambda known, user=user: f"redis://{user}:{known[0]}@redis:{PORT}/0"
+            user: Output.all(credentials[user].current, bounded.id).apply(
+                lambda known, name=self.accounts.names[user]: f"redis://{name}:{known[0]}@redis:{PORT}/0"
             )
-            for user, password in passwords.items()
+            for user in prefixes
         }
         self.register_outputs({"urls": self.urls})

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import pulumi
 from pulumi import Input, Output, ResourceOptions
+from pulumi_command import remote
 
 from components.bundle import pack
 from components.host import Host
@@ -49,6 +50,7 @@ class Routes(pulumi.ComponentResource):
     """
 
     revision: Output[str]
+    done: remote.Command
 
     def __init__(
         self,
@@ -74,7 +76,7 @@ class Routes(pulumi.ComponentResource):
                 drain_s=int(platform.edge.drain.total_seconds()),
             )
         )
-        host.run(name, script, stdin=archive, opts=ResourceOptions(parent=self))
+        self.done = host.run(name, script, stdin=archive, opts=ResourceOptions(parent=self))
         self.register_outputs({"revision": self.revision})
 
 

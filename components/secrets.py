@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 import pulumi
-import pulumi_random as random
 from pulumi import Output, ResourceOptions
 
+from components.credential import Credential
 from components.nats import Nats
 from components.redis import Redis
 from config import Platform, Service
@@ -17,10 +17,8 @@ class Secrets(pulumi.ComponentResource):
     def __init__(self, name: str, platform: Platform, *, opts: ResourceOptions | None = None) -> None:
         super().__init__("a4co:index:Secrets", name, {}, opts)
         names = {s.generated for service in platform.services.values() for s in service.secrets.values() if s.generated}
-        self._generated: dict[str, Output[str]] = {
-            secret: random.RandomPassword(
-                f"{name}-{secret}", length=64, special=False, opts=ResourceOptions(parent=self)
-            ).result
+        self._generated = {
+            secret: Credential(secret, platform, length=64, opts=ResourceOptions(parent=self)).current
             for secret in sorted(names)
         }
         self.register_outputs({})

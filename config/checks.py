@@ -39,7 +39,7 @@ def check(platform: Platform, *, complete: bool = True) -> list[Problem]:
         _networks, _ports, _owners, _places, _clear_secrets, _memory_of_servers, _connections, _capacity, _production
     ]  # fmt: skip
     if complete:
-        checks += [_references]
+        checks += [_references, _rotations]
     return [problem for one in checks for problem in one(platform)]
 
 
@@ -131,6 +131,15 @@ def _references(platform: Platform) -> Iterator[Problem]:
                 yield Problem(path, f"{name} answers on port {services[name].port}, not on {port}")
             elif "backend" not in services[name].networks or "backend" not in service.networks:
                 yield Problem(path, f"{name} can only be called from backend to backend: add `backend`")
+
+
+def _rotations(platform: Platform) -> Iterator[Problem]:
+    known = platform.generated_secrets
+    for name, number in platform.rotations.items():
+        if name not in known:
+            yield Problem(f"rotations.{name}", f"the platform makes no such secret; it makes {', '.join(known)}")
+        elif number < 1:
+            yield Problem(f"rotations.{name}", f"{number} is no number of a secret: the first is 1")
 
 
 def _clear_secrets(platform: Platform) -> Iterator[Problem]:

@@ -130,6 +130,10 @@ class Platform(Model):
     log_level: Literal["debug", "info", "warn", "error"] = "info"
     protect_data: bool = Field(default=True, description="refuse to destroy the data volumes")
 
+    rotations: dict[str, int] = Field(
+        default_factory=dict, description="number of each generated secret; raise one to replace it"
+    )
+
     @field_validator("services", mode="before")
     @classmethod
     def _named(cls, services: Any) -> Any:
@@ -148,6 +152,15 @@ class Platform(Model):
         """Folder on the host that holds this stack's configuration and secrets."""
         home = "/root" if self.host.user == "root" else f"/home/{self.host.user}"
         return f"{self.host.directory or home + '/a4co'}/{self.stack}"
+
+    @property
+    def generated_secrets(self) -> list[str]:
+        """Names of all secrets that the platform makes up itself, as `rotations` knows them."""
+        services = self.services.values()
+        names = {secret.generated for service in services for secret in service.secrets.values() if secret.generated}
+        names |= {f"database-{s.database}{role}" for s in services if s.database for role in ("", "-owner")}
+        names |= {f"nats-{s.user}" for s in services if s.nats} | {f"redis-{s.user}" for s in services if s.redis}
+        return sorted(names)
 
     @property
     def secret_keys(self) -> dict[str, list[str]]:

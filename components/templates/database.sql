@@ -1,9 +1,17 @@
--- One service's database and its two roles: the owner migrates, the app reads and writes. Safe to repeat.
+-- One service's database. Its owner migrates; the app's roles read and write, one role for each password that is
+-- valid. Safe to repeat.
 \set ON_ERROR_STOP on
 SET client_min_messages = warning;
-{% for role, verifier in roles.items() %}
-SELECT 'CREATE ROLE "{{ role }}" LOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{{ role }}') \gexec
-ALTER ROLE "{{ role }}" PASSWORD '{{ verifier }}' CONNECTION LIMIT {{ connections }} NOSUPERUSER NOCREATEDB NOCREATEROLE;
+SELECT 'CREATE ROLE "{{ database }}_app" NOLOGIN'
+  WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{{ database }}_app') \gexec
+{% for role in roles %}
+SELECT 'CREATE ROLE "{{ role.name }}" LOGIN'
+  WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{{ role.name }}') \gexec
+ALTER ROLE "{{ role.name }}" PASSWORD '{{ role.verifier }}' CONNECTION LIMIT {{ role.connections }}
+  NOSUPERUSER NOCREATEDB NOCREATEROLE;
+{% if role.app %}
+GRANT "{{ database }}_app" TO "{{ role.name }}";
+{% endif %}
 {% endfor %}
 SELECT 'CREATE DATABASE "{{ database }}" OWNER "{{ database }}_owner"'
   WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '{{ database }}') \gexec

@@ -4,7 +4,7 @@ import json
 import runpy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pulumi
 import yaml
@@ -29,7 +29,7 @@ class Recorder(pulumi.runtime.Mocks):
         }.get(args.typ, {})
         return f"{args.name}-id", {**args.inputs, **computed}
 
-    def call(self, args: pulumi.runtime.MockCallArgs) -> dict[Any, Any]:
+    def call(self, args: pulumi.runtime.MockCallArgs) -> NoReturn:
         raise AssertionError(f"the program calls {args.token}: a preview would contact the host")
 
     def of_type(self, kind: str) -> dict[str, dict[str, Any]]:

@@ -140,7 +140,14 @@ def test_no_secret_in_a_container_or_a_command_line(recorded: Recorder) -> None:
 
 def test_secrets_on_standard_input_are_marked_secret(recorded: Recorder) -> None:
     marked = {name for name, command in recorded.commands.items() if isinstance(command.get("stdin"), dict)}
-    writes = {"postgres", "nats", "redis", "auth-service", "order-service-migrate", "order-service-database"}
+    writes = {
+        "nats-accounts",
+        "redis-accounts",
+        "postgres",
+        "auth-service",
+        "order-service-migrate",
+        "order-service-database",
+    }
     assert writes <= marked
 
 
@@ -152,5 +159,5 @@ def test_the_components(recorded: Recorder) -> None:
     components = {r.typ.removeprefix("a4co:index:") for r in recorded.resources if r.typ.startswith("a4co:")}
     assert components == {
         *("Host", "Networks", "Postgres", "Nats", "Redis", "Nginx", "Routes"),
-        *("Bundle", "Database", "Microservice", "Secrets", "ServerImage", "ServiceImage"),
+        *("Accounts", "Bundle", "Credential", "Database", "Microservice", "Secrets", "ServerImage", "ServiceImage"),
     }

@@ -1,0 +1,119 @@
+"""The lab host and the platform on it, as an operator and a visitor reach them."""
+
+import json
+import shlex
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from config.load import build
+from config.platform import Platform
+
+ROOT = Path(__file__).parents[2]
+PREFIX = "a4co-lab"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(item.fspath).is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.lab)
+
+
+def until(condition: Callable[[], Any], *, within_s: float, what: str) -> Any:
+    """Wait for a condition and return what it gave."""
+    deadline = time.monotonic() + within_s
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"not within {within_s:.0f} s: {what}"
+        time.sleep(0.2)
+    return value
+
+
+@dataclass(frozen=True)
+class Lab:
+    """The lab host over SSH."""
+
+    settings: dict[str, Any]
+
+    def run(self, *command: str, stdin: str | None = None, check: bool = True) -> str:
+        """Run a command on the host as `deploy` and return what it printed."""
+        done = subprocess.run(
+            ["ssh", "-F", str(ROOT / ".lab/ssh/config"), "lab", shlex.join(command)],
+            input=stdin,
+            stdin=None if stdin else subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert not check or done.returncode == 0, f"{command}: {done.stderr}"
+        return done.stdout
+
+    def inspect(self) -> dict[str, dict[str, Any]]:
+        """`docker inspect` of every container of the stack, by component."""
+        ids = self.run("docker", "ps", "-aq", "--filter", "label=a4co.stack=lab").split()
+        found = json.loads(self.run("docker", "inspect", *ids)) if ids else []
+        return {container["Config"]["Labels"]["a4co.component"]: container for container in found}
+
+    def as_root(self, *command: str) -> str:
+        """Run a command on the host's own console."""
+        machine = (ROOT / ".lab/machine").read_text().strip()
+        return subprocess.run(["docker", "exec", machine, *command], capture_output=True, text=True, check=True).stdout
+
+
+def pulumi(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run pulumi on the lab's stack, as somebody who types it."""
+    command = ["pulumi", *arguments, "--stack", "lab", "--non-interactive", "--color", "never"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    assert not check or done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+@pytest.fixture(scope="session")
+def lab() -> Lab:
+    path = ROOT / ".lab/host.yaml"
+    assert path.is_file(), "there is no lab: `make test` starts it"
+    return Lab(yaml.safe_load(path.read_text()))
+
+
+@pytest.fixture(scope="session")
+def platform() -> Platform:
+    """The lab's configuration."""
+    sections = yaml.safe_load((ROOT / "Pulumi.lab.yaml").read_text())["config"]
+    own = {key.removeprefix("a4co:"): value for key, value in sections.items() if key.startswith("a4co:")}
+    return build("lab", own).platform
+
+
+@pytest.fixture
+def visitor(lab: Lab) -> Iterator[httpx.Client]:
+    """Somebody with a browser, logged in."""
+    with httpx.Client(base_url=f"http://{lab.settings['address']}:{lab.settings['httpPort']}", timeout=30) as client:
+        person = {"email": f"visitor-{time.time_ns()}@example.org", "password": "correct horse battery staple"}
+        client.post("/api/v1/auth/register", json=person).raise_for_status()
+        token = client.post("/api/v1/auth/login", json=person).raise_for_status().json()["token"]
+        client.headers["authorization"] = f"Bearer {token}"
+        yield client
+
+
+def place_order(visitor: httpx.Client) -> str:
+    """Order one of the first product; return the order's id."""
+    product = visitor.get("/api/v1/products").raise_for_status().json()[0]["id"]
+    order = visitor.post("/api/v1/orders", json={"items": [{"productId": product, "quantity": 1}]})
+    assert order.status_code == 201, order.text
+    return order.json()["id"]
+
+
+def outcome(visitor: httpx.Client, order: str, *, within_s: float = 30) -> str:
+    """How the order ended."""
+
+    def ended() -> str | None:
+        answer = visitor.get(f"/api/v1/orders/{order}")
+        status = answer.json()["status"] if answer.is_success else "pending"
+        return status if status != "pending" else None
+
+    return until(ended, within_s=within_s, what=f"order {order} ends")
