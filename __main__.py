@@ -45,6 +45,7 @@ services = {
             service,
             repository=platform.prefix,
             node_image=platform.images.reference("node"),
+            architecture=platform.host.architecture,
             opts=on_host,
         ).id,
         secrets=secrets.of(service, configured=configured, nats=nats, redis=redis),

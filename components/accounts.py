@@ -17,7 +17,7 @@ mkdir -p {folder}
 chmod 0700 {folder}/..
 cat >{folder}/.new
 mv {folder}/.new {folder}/{file}
-test "$(docker inspect -f '{{{{.State.Running}}}}' {container} 2>/dev/null)" = true || exit 0
+test "$(docker inspect -f '{{{{.State.Status}}}}' {container} 2>/dev/null)" = running || exit 0
 docker exec {container} sh -c '{reload}'
 """
 

@@ -1,6 +1,7 @@
 """The Docker host: one way in for containers, one for commands, both pinned to its key."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pulumi
 import pulumi_docker as docker
@@ -22,6 +23,9 @@ class Host(pulumi.ComponentResource):
     def __init__(self, name: str, host: settings.Host, *, directory: str, opts: ResourceOptions | None = None) -> None:
         super().__init__("a4co:index:Host", name, {}, opts)
         self.directory = directory
+        if not pulumi.runtime.is_dry_run():
+            # ssh keeps the shared connection's socket there, and fails where the folder is missing.
+            Path("~/.ssh").expanduser().mkdir(mode=0o700, exist_ok=True)
         self._connection = remote.ConnectionArgs(
             host=host.address, port=float(host.port), user=host.user, host_key=host.host_key
         )

@@ -26,7 +26,14 @@ class ServiceImage(pulumi.ComponentResource):
     id: Output[str]
 
     def __init__(
-        self, name: str, service: Service, *, repository: str, node_image: str, opts: ResourceOptions | None = None
+        self,
+        name: str,
+        service: Service,
+        *,
+        repository: str,
+        node_image: str,
+        architecture: str,
+        opts: ResourceOptions | None = None,
     ) -> None:
         super().__init__("a4co:index:ServiceImage", name, {}, opts)
         child = ResourceOptions(parent=self)
@@ -40,6 +47,7 @@ class ServiceImage(pulumi.ComponentResource):
                     context=slice_workspace(service.build.workspace, service.build.folder),
                     dockerfile=service.build.dockerfile,
                     args={"NODE_IMAGE": node_image, "SERVICE": service.build.folder},
+                    platform=f"linux/{architecture}",
                     builder_version=docker.BuilderVersion.BUILDER_BUILD_KIT,
                 ),
                 skip_push=True,

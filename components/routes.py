@@ -2,15 +2,18 @@
 
 import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 
 import pulumi
 from pulumi import Input, Output, ResourceOptions
 from pulumi_command import remote
 
-from components.bundle import pack
+from components.bundle import Bundle, pack
 from components.host import Host
 from components.templates import render
 from config import Platform
+
+_SCRIPT = Path(__file__).with_name("route.sh")
 
 
 def render_routes(platform: Platform, revision: str, containers: Mapping[str, str]) -> dict[str, str]:
@@ -63,20 +66,21 @@ class Routes(pulumi.ComponentResource):
         opts: ResourceOptions | None = None,
     ) -> None:
         super().__init__("a4co:index:Routes", name, {}, opts)
+        child = ResourceOptions(parent=self)
         known = Output.all(**containers)
         self.revision = known.apply(lambda names: _revision(platform, names))
         archive = Output.all(self.revision, known).apply(lambda both: pack(render_routes(platform, *both)))
-        script = Output.all(self.revision, nginx, known).apply(
-            lambda all_: render(
-                "route.sh",
-                directory=host.directory,
-                revision=all_[0],
-                nginx=all_[1],
-                containers=sorted(all_[2].values()),
-                drain_s=int(platform.edge.drain.total_seconds()),
-            )
+        script = Bundle(f"{name}-script", {"route.sh": _SCRIPT.read_text()}, host=host, opts=child)
+        command = Output.format(
+            "bash {0}/route.sh {1} {2} {3} {4} {5}",
+            script.path,
+            host.directory,
+            nginx,
+            self.revision,
+            int(platform.edge.drain.total_seconds()),
+            known.apply(lambda names: " ".join(sorted(names.values()))),
         )
-        self.done = host.run(name, script, stdin=archive, opts=ResourceOptions(parent=self))
+        self.done = host.run(name, command, stdin=archive, opts=child)
         self.register_outputs({"revision": self.revision})
 
 

@@ -17,6 +17,7 @@ class Host(Model):
     port: Port = 22
     user: str = Field(default="deploy", pattern=r"^[a-z_][a-z0-9_-]*$")
     host_key: HostKey = Field(description="the host's public key, one line as `ssh-keyscan` prints it without the name")
+    architecture: Literal["amd64", "arm64"] = Field(default="amd64", description="what services are built for")
     directory: str | None = Field(default=None, pattern=r"^/[A-Za-z0-9._/-]+$", description="default: ~/a4co")
     http_port: Port = Field(default=80, description="where people reach the host's port 80, if something forwards it")
     https_port: Port = Field(default=443, description="likewise for port 443")

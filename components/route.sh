@@ -1,16 +1,15 @@
-# Moves all traffic to the containers of this release, or none of it. Routes come as an archive on standard
-# input. Every step may be repeated; until the last rename the old routes serve.
+# Moves all traffic to the containers of a release, or none of it. Its routes come as an archive on standard input.
+# Every step may be repeated; until the last rename the old routes serve.
+# usage: route.sh FOLDER NGINX REVISION DRAIN_S CONTAINER...
 set -eu
 umask 022
-releases={{ directory }}/edge/releases
-nginx={{ nginx }}
-revision={{ revision }}
-containers='{{ containers | join(' ') }}'
-{% raw %}
+releases=$1/edge/releases bundles=$1/bundles nginx=$2 revision=$3 drain=$4
+shift 4
+
 fail() { echo "release not routed: $*" >&2; exit 1; }
 
 # 1. Every container is healthy, whatever the state file believes.
-for container in $containers; do
+for container; do
     health=$(docker inspect -f '{{.State.Health.Status}}' "$container" 2>&1) || fail "$container: $health"
     test "$health" = healthy && continue
     echo "last health checks of $container:" >&2
@@ -32,9 +31,9 @@ docker exec "$nginx" nginx -q -t -c "/etc/nginx/live/releases/$revision/nginx.co
 old=$(basename "$(readlink "$releases/../current")")
 staged="$revision-staged"
 rm -rf "$releases/$staged"
-cp -r "$releases/$old" "$releases/$staged"
-cp "$releases/$revision/upstreams/"*.conf "$releases/$staged/upstreams/"
-cp "$releases/$revision/candidates.conf" "$releases/$staged/bystanders.conf"
+cp -r --no-preserve=mode "$releases/$old" "$releases/$staged"
+cp --no-preserve=mode "$releases/$revision/upstreams/"*.conf "$releases/$staged/upstreams/"
+cp --no-preserve=mode "$releases/$revision/candidates.conf" "$releases/$staged/bystanders.conf"
 echo "location = /revision { return 200 $staged; }" >"$releases/$staged/revision.conf"
 
 serve() { # name of a folder in releases; true once nginx serves it
@@ -59,11 +58,11 @@ docker exec "$nginx" sh -c '
             test $attempt -lt 50 || { echo "$container: $answer" >&2; exit 1; }
             sleep 0.2
         done
-    done' sh $containers || undo "a new container does not answer through nginx; the old routes stay"
+    done' sh "$@" || undo "a new container does not answer through nginx; the old routes stay"
 
 # 4. The flip. Workers of the old routes finish what they have begun.
 serve "$revision" || undo "the old routes stay"
-patience={% endraw %}{{ drain_s + 5 }}{% raw %}
+patience=$((drain + 5))
 while docker top "$nginx" -o pid,args | grep -q 'worker process is shutting down'; do
     patience=$((patience - 1))
     test $patience -gt 0 || { echo "some requests outlived the old routes" >&2; break; }
@@ -73,7 +72,6 @@ done
 # 5. What nothing uses any more: earlier routes but the last, and bundles of containers that are gone.
 find "$releases" -mindepth 1 -maxdepth 1 ! -name "$revision" ! -name "$old" -exec rm -rf {} +
 used=$(docker ps -aq | xargs -r docker inspect -f '{{range .Mounts}}{{println .Source}}{{end}}')
-find "$releases/../../bundles" -mindepth 1 -maxdepth 1 -mmin +60 | while read -r bundle; do
+find "$bundles" -mindepth 1 -maxdepth 1 -mmin +60 | while read -r bundle; do
     printf '%s\n' "$used" | grep -qF "/bundles/$(basename "$bundle")" || rm -rf "$bundle"
 done
-{% endraw %}
