@@ -15,6 +15,7 @@ import yaml
 
 from config.load import build
 from config.platform import Platform
+from lab.checkout import Checkout
 
 ROOT = Path(__file__).parents[2]
 PREFIX = "a4co-lab"
@@ -62,8 +63,8 @@ class Lab:
 
     def as_root(self, *command: str) -> str:
         """Run a command on the host's own console."""
-        machine = (ROOT / ".lab/machine").read_text().strip()
-        return subprocess.run(["docker", "exec", machine, *command], capture_output=True, text=True, check=True).stdout
+        machine = ["docker", "exec", Checkout(ROOT).name]
+        return subprocess.run([*machine, *command], capture_output=True, text=True, check=True).stdout
 
 
 def pulumi(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
