@@ -93,7 +93,7 @@ class Nginx(pulumi.ComponentResource):
                 check=["CMD", "wget", "-q", "-O", "/dev/null", "http://127.0.0.1:8081/health"],
                 health=Health(),
                 limits=edge.limits,
-                grace=edge.drain,
+                grace=edge.grace,
                 stop_signal="SIGQUIT",  # finishes open requests
             ),
             host=host,

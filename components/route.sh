@@ -60,13 +60,13 @@ docker exec "$nginx" sh -c '
         done
     done' sh "$@" || undo "a new container does not answer through nginx; the old routes stay"
 
-# 4. The flip. Workers of the old routes finish what they have begun.
+# 4. The flip. Workers of the old routes finish what they have begun; what takes longer than the drain, a WebSocket
+# say, is for the old containers to end when they are stopped.
 serve "$revision" || undo "the old routes stay"
-patience=$((drain + 5))
+deadline=$(($(date +%s) + drain))
 while docker top "$nginx" -o pid,args | grep -q 'worker process is shutting down'; do
-    patience=$((patience - 1))
-    test $patience -gt 0 || { echo "some requests outlived the old routes" >&2; break; }
-    sleep 1
+    test "$(date +%s)" -lt "$deadline" || break
+    sleep 0.2
 done
 
 # 5. What nothing uses any more: earlier routes but the last, and bundles of containers that are gone.

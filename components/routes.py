@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 
 import pulumi
@@ -28,7 +29,7 @@ def render_routes(platform: Platform, revision: str, containers: Mapping[str, st
         if "backend" in service.networks:
             inner.setdefault(service.port, []).append({"name": service.name, "container": containers[service.name]})
     files = {
-        "nginx.conf": render("nginx/nginx.conf", edge=edge, drain_s=int(edge.drain.total_seconds())),
+        "nginx.conf": render("nginx/nginx.conf", edge=edge, shutdown_s=_shutdown_s(platform)),
         "revision.conf": f"location = /revision {{ return 200 {revision}; }}\n",
         "servers.conf": render(
             "nginx/servers.conf", routes=routes, inner=inner, address=platform.networks.inner_address
@@ -82,6 +83,11 @@ class Routes(pulumi.ComponentResource):
         )
         self.done = host.run(name, command, stdin=archive, opts=child)
         self.register_outputs({"revision": self.revision})
+
+
+def _shutdown_s(platform: Platform) -> int:
+    longest = max((service.grace for service in platform.services.values()), default=timedelta(0))
+    return int((platform.edge.drain + longest).total_seconds()) + 5
 
 
 def _revision(platform: Platform, containers: Mapping[str, str]) -> str:

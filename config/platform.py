@@ -109,7 +109,10 @@ class Edge(Model):
     http_port: Port = 80
     https_port: Port = 443
     max_body: MemoryMB = 8
-    drain: Duration = Field(default=timedelta(seconds=30), description="longest wait for open requests")
+    drain: Duration = Field(
+        default=timedelta(seconds=5), description="longest wait for open requests before old containers are stopped"
+    )
+    grace: Duration = Field(default=timedelta(seconds=30), description="time to finish what is in flight when stopped")
     limits: Limits = Limits(cpus=0.5, memory=128, reserved_memory=64)
 
 

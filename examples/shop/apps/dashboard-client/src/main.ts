@@ -1,0 +1,3 @@
+import { serveSite } from "@shop/site";
+
+await serveSite(new URL("./public/", import.meta.url), "/dashboard/");

@@ -1,0 +1,7 @@
+import { defineConfig } from "vite";
+
+export default defineConfig({
+  root: "web",
+  base: "/",
+  build: { outDir: "../dist/public", emptyOutDir: true, assetsInlineLimit: 0, modulePreload: { polyfill: false } },
+});

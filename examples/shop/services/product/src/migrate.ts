@@ -1,0 +1,3 @@
+import { migrate } from "@shop/postgres";
+
+await migrate(new URL("../migrations/", import.meta.url));
