@@ -28,6 +28,8 @@ from lab.plugins.provider import Provider
 from lab.plugins.wire import Engine, decode, encode
 
 ROOT = Path(__file__).parents[2]
+# The stand-ins themselves, whatever the machine has else.
+TOOLS = f"{ROOT / 'lab/plugins/bin'}:{ROOT / '.lab/toolchain/bin'}:{os.environ['PATH']}"
 PROVIDERS: dict[str, type[Provider]] = {
     "docker": docker.DockerProvider,
     "command": command.CommandProvider,
@@ -170,8 +172,8 @@ def docker_plugin(plugin: Callable[[str], Plugin], lab_host: Host) -> Plugin:
 @pytest.fixture
 def project(tmp_path: Path, lab_host: Host) -> Iterator[Project]:
     """A Pulumi project of its own, with a file backend; what a failing test leaves running is destroyed."""
-    if not shutil.which("pulumi"):
-        pytest.fail("no pulumi on PATH: run make up")
+    if not shutil.which("pulumi", path=TOOLS):
+        pytest.fail("no pulumi: run make up")
     made = Project(tmp_path, lab_host)
     yield made
     made.pulumi("destroy", "--yes", "--skip-preview", "--refresh=false", check=False)
@@ -188,7 +190,7 @@ class Project:
         runtime = {"name": "python", "options": {"virtualenv": sys.prefix}}
         (folder / "Pulumi.yaml").write_text(yaml.safe_dump({"name": "plugins", "runtime": runtime}))
         self.environment = os.environ | {
-            "PATH": f"{ROOT / 'lab/plugins/bin'}:{os.environ['PATH']}",
+            "PATH": TOOLS,
             "PULUMI_BACKEND_URL": f"file://{folder}/state",
             "PULUMI_CONFIG_PASSPHRASE": "test",
             "PULUMI_SKIP_UPDATE_CHECK": "true",

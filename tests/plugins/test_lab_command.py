@@ -54,6 +54,11 @@ def test_without_stdin_it_is_at_its_end(run: Runner) -> None:
     assert run.create(create="cat")["stdout"] == ""
 
 
+def test_a_command_need_not_read_its_input(run: Runner) -> None:
+    for _ in range(5):
+        assert run.create(create="true", stdin="x" * 100_000)["stdout"] == ""
+
+
 def test_a_large_input_and_a_long_line_pass(run: Runner) -> None:
     assert run.create(create="wc -c", stdin="x" * 1_000_000)["stdout"].strip() == "1000000"
     assert len(run.create(create="head -c 300000 /dev/zero | tr '\\0' x")["stdout"]) == 300_000

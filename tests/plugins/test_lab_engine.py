@@ -143,19 +143,27 @@ def test_two_stacks_at_once_do_not_meet(
         other.pulumi("destroy", "--yes", "--skip-preview")
 
 
-def test_an_interrupt_leaves_no_plugin_behind(project: Project) -> None:
-    project.program(SERVICE.format(command=["sleep", "300"], tests=SICK).replace("wait_timeout=3", "wait_timeout=60"))
+def test_an_interrupt_leaves_no_plugin_behind(project: Project, docker_host: DockerClient) -> None:
+    name = "plugins-test-interrupted"
+    waiting = SERVICE.replace("wait_timeout=3", f"wait_timeout=60, name={name!r}")
+    project.program(waiting.format(command=["sleep", "300"], tests=SICK))
     command = project.command("up", "--yes", "--skip-preview")
     process = subprocess.Popen(
         command, env=project.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
     until(lambda: any("docker" in _command_line(pid) for pid in plugins_of(project)))
-    time.sleep(2)
+    until(lambda: _named(docker_host, name))
     for _ in range(2):  # the first asks it to end in order, the second at once
         os.killpg(process.pid, signal.SIGINT)
         time.sleep(1)
     assert process.wait(timeout=60) != 0
     until(lambda: plugins_of(project) == [])
+    # The engine was not told of the container: it knows only that an operation was under way.
+    docker_host.call("DELETE", f"/containers/{name}", force=1)
+
+
+def _named(docker_host: DockerClient, name: str) -> bool:
+    return any(f"/{name}" in entry["Names"] for entry in docker_host.call("GET", "/containers/json", all=1))
 
 
 def _command_line(pid: int) -> str:
