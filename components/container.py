@@ -15,7 +15,6 @@ from config.types import go_duration
 # The provider reports a change of these as an update and changes nothing; `#initerror` is a container
 # that never became healthy, which the next `up` would otherwise accept.
 _REPLACED_ON = ["#initerror", "healthcheck", "tmpfs", "init", "cpuPeriod", "cpuQuota", "rm"]
-_HEALTHY_WITHIN_S = 180
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +80,7 @@ def hardened(name: str, spec: Spec, *, host: Host, opts: ResourceOptions) -> tup
             start_interval=go_duration(spec.health.start_interval),
         ),
         wait=True,
-        wait_timeout=_HEALTHY_WITHIN_S,
+        wait_timeout=int(spec.health.healthy_within.total_seconds()),
         restart="unless-stopped",
         stop_signal=spec.stop_signal,
         stop_timeout=int(spec.grace.total_seconds()),

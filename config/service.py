@@ -34,6 +34,9 @@ class Health(Model):
     timeout: Duration = timedelta(seconds=10)
     retries: int = Field(default=3, ge=1, le=20)
     start_period: Duration = Field(default=timedelta(seconds=60), description="failures during it are not counted")
+    healthy_within: Duration = Field(
+        default=timedelta(seconds=120), description="a new container that takes longer fails the release"
+    )
     start_interval: Duration = Field(default=timedelta(seconds=1), description="between checks during the start period")
 
 

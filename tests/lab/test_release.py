@@ -9,7 +9,9 @@ import pytest
 import yaml
 
 from config.load import merge
+from config.platform import Platform
 from tests.lab.conftest import ROOT, Lab, pulumi
+from tests.lab.credentials import accepted, generated
 from tests.lab.load import Load
 
 PARROT = {
@@ -18,7 +20,7 @@ PARROT = {
     "database": "parrot",
     "poolSize": 5,
     "migrate": ["node", "dist/migrate.js"],
-    "health": {"path": "/alive"},
+    "health": {"path": "/alive", "healthyWithin": "20s"},
     "routes": [{"path": "/parrot/"}],
     "variables": {"GREETING": "hello"},
     "secrets": {"PARROT_KEY": {"generated": "parrot"}},
@@ -75,10 +77,6 @@ def exactly_once(load: Load) -> None:
     [
         ("release of all nine", lambda stack: stack.change(logLevel="info")),
         ("release of one", lambda stack: stack.parrot(variables={"GREETING": "good morning"})),
-        ("rotated database password", lambda stack: stack.change(rotations={"database-parrot": 2})),
-        ("rotated token key", lambda stack: stack.change(rotations={"jwt": 2})),
-        ("rotated NATS user", lambda stack: stack.change(rotations={"nats-order": 2})),
-        ("rotated Redis user", lambda stack: stack.change(rotations={"redis-product": 2})),
     ],
 )
 def test_nobody_notices_a_release(
@@ -92,6 +90,46 @@ def test_nobody_notices_a_release(
     assert load.failures == []
     assert len(load.seconds) > 200
     exactly_once(load)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", ["database-parrot", "database-order-owner", "nats-order", "redis-product"])
+def test_nobody_notices_a_rotation_and_the_old_value_is_worth_nothing(  # noqa: PLR0917
+    deployed: Stack, lab: Lab, platform: Platform, base: str, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = generated(name)
+    assert accepted(lab, platform, name, 1, old)
+    before = {component: container["Id"] for component, container in lab.inspect().items()}
+    with Load(base) as load, load.during():
+        deployed.change(rotations={name: 2}).up()
+    with capsys.disabled():
+        print(f"\n  {load.report(f'rotated {name}')}")
+    assert load.failures == []
+    exactly_once(load)
+    new = generated(name)
+    assert new != old
+    assert accepted(lab, platform, name, 2, new)
+    assert not accepted(lab, platform, name, 1, old)
+    after = {component: container["Id"] for component, container in lab.inspect().items()}
+    replaced = {component for component in after if after[component] != before[component]}
+    assert (
+        replaced
+        == {
+            "database-parrot": {"parrot"},
+            "database-order-owner": set(),
+            "nats-order": {"order-service"},
+            "redis-product": {"product-service"},
+        }[name]
+    )
+
+
+@pytest.mark.timeout(600)
+def test_tokens_of_a_rotated_key_are_worth_nothing(deployed: Stack, base: str, visitor: httpx.Client) -> None:
+    assert visitor.get("/api/v1/orders").status_code == 200
+    with Load(base) as load, load.during():
+        deployed.change(rotations={"jwt": 2}).up()
+    assert load.failures == []
+    assert visitor.get("/api/v1/orders").status_code == 401
 
 
 @pytest.mark.timeout(900)
