@@ -22,9 +22,11 @@ class Credential(pulumi.ComponentResource):
         super().__init__("a4co:index:Credential", name, {}, opts)
         self.number = platform.rotations.get(name, 1)
         self.accepted = {
-            number: random.RandomPassword(
-                f"{name}-{number}", length=length, special=False, opts=ResourceOptions(parent=self)
-            ).result
+            number: Output.secret(
+                random.RandomPassword(
+                    f"{name}-{number}", length=length, special=False, opts=ResourceOptions(parent=self)
+                ).result
+            )
             for number in (self.number - 1, self.number)
             if number > 0
         }

@@ -43,15 +43,9 @@ class Postgres(pulumi.ComponentResource):
         config, full_name = platform.postgres, f"{platform.prefix}-{name}"
         # The image wants one for an empty volume. Afterwards the superuser has none: it is let in on the socket alone.
         superuser = Credential(f"{name}-superuser", platform, opts=child)
-        files = Bundle(
-            name,
-            {
-                "postgresql.conf": render("postgresql.conf", postgres=config, limits=config.limits),
-                "superuser": superuser.current,
-            },
-            host=host,
-            opts=child,
-        )
+        settings = render("postgresql.conf", postgres=config, limits=config.limits)
+        files = Bundle(name, {"postgresql.conf": settings}, host=host, opts=child)
+        password = Bundle(f"{name}-superuser", {"password": superuser.current}, host=host, opts=child)
         container, bounded = hardened(
             full_name,
             Spec(
@@ -61,7 +55,7 @@ class Postgres(pulumi.ComponentResource):
                 image=image,
                 user=_USER,
                 command=["postgres", "-c", "config_file=/etc/postgresql/postgresql.conf"],
-                envs={"POSTGRES_PASSWORD_FILE": "/etc/postgresql/superuser", "PGDATA": f"{_DATA}/pgdata"},
+                envs={"POSTGRES_PASSWORD_FILE": "/run/secrets/password", "PGDATA": f"{_DATA}/pgdata"},
                 networks=[networks.join("data", name)],
                 mounts=[
                     data_volume(
@@ -74,6 +68,7 @@ class Postgres(pulumi.ComponentResource):
                         opts=child,
                     ),
                     bind(files.path, "/etc/postgresql"),
+                    bind(password.path, "/run/secrets"),
                 ],
                 tmpfs={"/tmp": "size=64m,mode=1777", "/var/run/postgresql": "size=1m,uid=999,gid=999,mode=0775"},  # noqa: S108
                 # While the image initialises an empty volume, the server answers on its socket only.

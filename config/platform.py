@@ -31,7 +31,7 @@ class Images(Model):
     postgres: ImageReference = "postgres:16-bookworm"
     nats: ImageReference = "nats:2.10-alpine"
     redis: ImageReference = "redis:7-bookworm"
-    nginx: ImageReference = "nginx:1.30-bookworm"
+    nginx: ImageReference = "nginx:1.30-alpine"
     node: ImageReference = "node:22-alpine"
     mirror: str | None = Field(
         default=None, pattern=r"^[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)*$", description="registry that has all of them"

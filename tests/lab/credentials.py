@@ -6,7 +6,8 @@ from config.platform import Platform
 from tests.lab.conftest import PREFIX, Lab, pulumi
 
 _ASK = """
-const socket = require('net').connect(Number(process.argv[1]), process.argv[2], () => socket.write(require('fs').readFileSync(0)))
+const socket = require('net').connect(Number(process.argv[1]), process.argv[2])
+socket.on('connect', () => socket.write(require('fs').readFileSync(0)))
 socket.on('data', (data) => process.stdout.write(data))
 socket.on('error', (error) => { console.log(error.message) })
 setTimeout(() => process.exit(), 1000)

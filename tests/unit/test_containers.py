@@ -143,7 +143,7 @@ def test_secrets_on_standard_input_are_marked_secret(recorded: Recorder) -> None
     writes = {
         "nats-accounts",
         "redis-accounts",
-        "postgres",
+        "postgres-superuser",
         "auth-service",
         "order-service-migrate",
         "order-service-database",
