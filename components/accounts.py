@@ -14,7 +14,6 @@ _WRITE = """\
 set -eu
 umask 022
 mkdir -p {folder}
-chmod 0700 {folder}/..
 cat >{folder}/.new
 mv {folder}/.new {folder}/{file}
 test "$(docker inspect -f '{{{{.State.Status}}}}' {container} 2>/dev/null)" = running || exit 0
@@ -66,7 +65,6 @@ class Accounts(pulumi.ComponentResource):
             name,
             self._script,
             stdin=self._file(accepted=True),
-            delete=f"rm -rf {self._folder}",
             opts=ResourceOptions(parent=self),
         )
         self.folder = written.id.apply(lambda _: self._folder)

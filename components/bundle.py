@@ -18,7 +18,6 @@ _WRITE = """\
 set -eu
 umask 022
 mkdir -p {root}
-chmod 0700 {root}
 if test -d {path}; then
     cat >/dev/null  # what is sent is read, or the connection may fail
     exit 0
@@ -52,7 +51,6 @@ class Bundle(pulumi.ComponentResource):
             name,
             path.apply(lambda path: _WRITE.format(root=root, path=path)),
             stdin=archive,
-            delete=Output.format("rm -rf {0}", path),
             opts=ResourceOptions(parent=self),
         )
         self.path = Output.all(path, written.id).apply(lambda both: both[0])

@@ -35,9 +35,26 @@ class Host(pulumi.ComponentResource):
             ssh_opts=_ssh_options(host.host_key),
             opts=ResourceOptions(parent=self),
         )
+        # Made first and removed last, with everything that was ever put into it.
+        self._folder = self._command(
+            f"{name}-folder",
+            f"umask 077; mkdir -p {directory}",
+            delete=f"rm -rf {directory}",
+            opts=ResourceOptions(parent=self),
+        )
         self.register_outputs({})
 
     def run(
+        self, name: str, script: Input[str], *, opts: ResourceOptions, stdin: Input[str] | None = None
+    ) -> remote.Command:
+        """Run `script` on the host, again whenever it or `stdin` changes. It must be safe to repeat.
+
+        Secrets go through `stdin`: a command line is visible to every user of the host.
+        """
+        after = ResourceOptions(depends_on=[self._folder])
+        return self._command(name, script, stdin=stdin, opts=ResourceOptions.merge(opts, after))
+
+    def _command(
         self,
         name: str,
         script: Input[str],
@@ -46,10 +63,6 @@ class Host(pulumi.ComponentResource):
         stdin: Input[str] | None = None,
         delete: Input[str] | None = None,
     ) -> remote.Command:
-        """Run `script` on the host, again whenever it or `stdin` changes. It must be safe to repeat.
-
-        Secrets go through `stdin`: a command line is visible to every user of the host.
-        """
         return remote.Command(
             name,
             connection=self._connection,

@@ -18,7 +18,6 @@ _INSIDE = "/etc/nginx/live"
 _PREPARE = """\
 set -eu
 umask 022
-mkdir -p {root} && chmod 0700 {root}
 mkdir -p {root}/edge/releases {root}/edge/tls
 cd {root}/edge
 if ! test -e tls/fullchain.pem; then
@@ -65,7 +64,6 @@ class Nginx(pulumi.ComponentResource):
             f"{name}-prepare",
             _PREPARE.format(root=host.directory, prefix=platform.prefix),
             stdin=pack(render_routes(platform, "empty", {})),
-            delete=f"rm -rf {host.directory}/edge",
             opts=child,
         )
         container, bounded = hardened(

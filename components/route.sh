@@ -71,7 +71,8 @@ done
 
 # 5. What nothing uses any more: earlier routes but the last, and bundles of containers that are gone.
 find "$releases" -mindepth 1 -maxdepth 1 ! -name "$revision" ! -name "$old" -exec rm -rf {} +
+keep=$(basename "$(dirname "$0")")
 used=$(docker ps -aq | xargs -r docker inspect -f '{{range .Mounts}}{{println .Source}}{{end}}')
-find "$bundles" -mindepth 1 -maxdepth 1 -mmin +60 | while read -r bundle; do
+find "$bundles" -mindepth 1 -maxdepth 1 ! -name "$keep" | while read -r bundle; do
     printf '%s\n' "$used" | grep -qF "/bundles/$(basename "$bundle")" || rm -rf "$bundle"
 done
