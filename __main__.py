@@ -20,7 +20,7 @@ configured = config.secrets(platform)
 
 host = Host("host", platform.host, directory=platform.directory)
 on_host = ResourceOptions(providers=[host.provider])
-networks = Networks("networks", platform.networks, prefix=platform.prefix, opts=on_host)
+networks = Networks("networks", platform.networks, prefix=platform.prefix, host=host, opts=on_host)
 secrets = Secrets("secrets", platform)
 
 

@@ -10,6 +10,19 @@ from pulumi_command import remote
 
 from config import platform as settings
 
+# Nothing is touched on a host that can't have the platform.
+_PREPARE = """\
+fail() {{ echo "this host can't have the platform: $*" >&2; exit 1; }}
+version=$(docker version -f '{{{{.Server.Version}}}}' 2>&1) ||
+    fail "Docker does not answer $(id -un): install Docker, and add the user to the group docker ($version)"
+test "${{version%%.*}}" -ge 25 || fail "Docker $version is too old: 25 or newer"
+command -v openssl >/dev/null || fail "openssl is not installed"
+umask 077
+mkdir -p {directory}
+free=$(df -Pm {directory} | awk 'NR == 2 {{ print $4 }}')
+test "$free" -ge 2048 || fail "$free MB of disk are free: 2048 at least"
+"""
+
 
 class Host(pulumi.ComponentResource):
     """A machine with Docker, reached over SSH with the key that the ssh-agent holds.
@@ -29,18 +42,18 @@ class Host(pulumi.ComponentResource):
         self._connection = remote.ConnectionArgs(
             host=host.address, port=float(host.port), user=host.user, host_key=host.host_key
         )
+        # The folder is made first and removed last, with everything that was ever put into it.
+        self._ready = self._command(
+            f"{name}-ready",
+            _PREPARE.format(directory=directory),
+            delete=f"rm -rf {directory}",
+            opts=ResourceOptions(parent=self),
+        )
         self.provider = docker.Provider(
             name,
             host=f"ssh://{host.user}@{host.address}:{host.port}",
             ssh_opts=_ssh_options(host.host_key),
-            opts=ResourceOptions(parent=self),
-        )
-        # Made first and removed last, with everything that was ever put into it.
-        self._folder = self._command(
-            f"{name}-folder",
-            f"umask 077; mkdir -p {directory}",
-            delete=f"rm -rf {directory}",
-            opts=ResourceOptions(parent=self),
+            opts=ResourceOptions(parent=self, depends_on=[self._ready]),
         )
         self.register_outputs({})
 
@@ -51,7 +64,7 @@ class Host(pulumi.ComponentResource):
 
         Secrets go through `stdin`: a command line is visible to every user of the host.
         """
-        after = ResourceOptions(depends_on=[self._folder])
+        after = ResourceOptions(depends_on=[self._ready])
         return self._command(name, script, stdin=stdin, opts=ResourceOptions.merge(opts, after))
 
     def _command(

@@ -1,0 +1,205 @@
+"""The lab host: a container that is a machine, reached only by SSH."""
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+import yaml
+
+from lab import debian
+from lab.checkout import Checkout, write
+from lab.engine import Docker
+from lab.images import RECIPES, STAND_INS
+from lab.steps import Step, StepError
+
+CPUS, MEMORY_GB = 4, 8  # the machine that the platform is meant for; a smaller one here sets no limit
+# What a Docker engine needs inside a container. Less than `--privileged`, which some machines can't give.
+CAPABILITIES = [
+    "AUDIT_CONTROL", "AUDIT_WRITE", "BLOCK_SUSPEND", "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER",
+    "FSETID", "IPC_LOCK", "IPC_OWNER", "KILL", "LEASE", "LINUX_IMMUTABLE", "MKNOD", "NET_ADMIN",
+    "NET_BIND_SERVICE", "NET_BROADCAST", "NET_RAW", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_ADMIN",
+    "SYS_CHROOT", "SYS_NICE", "SYS_PTRACE", "SYS_TTY_CONFIG", "SYSLOG",
+]  # fmt: skip
+_SPEC = "lab.spec"  # label: the hash of everything that the container was made of
+_OWNER = "lab.checkout"  # label: whose image it is
+_HERE = Docker()
+_AGAIN = "run it again; if it stays so, `make clean` removes the lab and the next `make up` makes a new one"
+
+
+def on(checkout: Checkout) -> Docker:
+    """The lab host's own engine."""
+    return Docker(("ssh", "-F", str(checkout.dir / "ssh" / "config"), "lab"))
+
+
+def image(step: Step, checkout: Checkout, base: Path | None) -> str:
+    """The host's image, on the Debian of `base` or else on the official one; gives its id."""
+    parent = f"{checkout.name}-debian" if base else "debian:13"
+    if base:
+        debian.load(step, base, parent, _HERE)
+    options = ("--network=host", "--label", f"{_OWNER}={checkout.name}", "--build-arg", f"BASE={parent}")
+    step.run(
+        *_HERE("build", *options, "--tag", checkout.name, RECIPES / "host"),
+        way_out="check that the Debian mirror answers, then run it again",
+    )
+    _HERE.ask("image", "prune", "--force", "--filter", f"label={_OWNER}={checkout.name}")
+    _, found = _HERE.ask("image", "inspect", "--format", "{{.Id}}", checkout.name)
+    return found
+
+
+def start(step: Step, checkout: Checkout, image_id: str) -> None:
+    """See to it that the host stands and answers: keep it, start it, or make it anew, its volumes kept."""
+    checkout.take_slot()
+    identity = _keys(step, checkout)
+    arguments = (*_arguments(checkout), *_limits(), image_id)
+    spec = debian.hash_of(repr(arguments).encode(), *(path.read_bytes() for path in sorted(identity.iterdir())))
+    state, made_of = _state(checkout)
+    if state and made_of != spec:
+        step.run(*_HERE("rm", "--force", checkout.name), way_out=_AGAIN)
+        state = ""
+    if not state:
+        _network(step, checkout)
+        step.run(*_HERE("create", "--label", f"{_SPEC}={spec}", *arguments), way_out=_AGAIN)
+    if state != "running":
+        step.run(*_HERE("cp", f"{identity}/.", f"{checkout.name}:/etc/ssh/"), way_out=_AGAIN)
+        step.run(*_HERE("start", checkout.name), way_out=_AGAIN)
+    step.note = {"running": "stands already", "": "made"}.get(state, "started again")
+    if not _answers(checkout):
+        step.note = "restarted, since it did not answer"
+        step.run(*_HERE("restart", checkout.name), way_out=_AGAIN)
+        if not _answers(checkout):
+            step.run(*_HERE("logs", checkout.name), way_out=_AGAIN)
+            raise StepError("the lab host does not answer over SSH", _AGAIN, step.log)
+
+
+def describe(checkout: Checkout, *, stand_ins: bool) -> None:
+    """Write what the program reads of the host."""
+    public = (checkout.dir / "ssh" / "machine" / "ssh_host_ed25519_key.pub").read_text().split()
+    facts = {
+        "address": "127.0.0.1",
+        "port": checkout.ports["ssh"],
+        "user": "deploy",
+        "hostKey": " ".join(public[:2]),
+        "httpPort": checkout.ports["http"],
+        "httpsPort": checkout.ports["https"],
+    }
+    if stand_ins:
+        facts["images"] = STAND_INS
+    write(checkout.dir / "host.yaml", yaml.safe_dump(facts, sort_keys=False))
+
+
+def containers(checkout: Checkout) -> list[tuple[str, str, str]]:
+    """Every container on the host: name, state with health and since when, restarts."""
+    if _state(checkout)[0] != "running":
+        raise StepError("the lab host does not run", "`make up` starts it")
+    docker = on(checkout)
+    answered, ids = docker.ask("ps", "--all", "--quiet")
+    if not answered:
+        raise StepError("the lab host does not answer over SSH", _AGAIN)
+    if not ids:
+        return []
+    _, listed = docker.ask("ps", "--all", "--format", "{{.Names}}|{{.Status}}")
+    _, counted = docker.ask("inspect", "--format", "{{.Name}}|{{.RestartCount}}", *ids.split())
+    restarts = dict(line.lstrip("/").split("|") for line in counted.splitlines())
+    rows = [line.split("|") for line in sorted(listed.splitlines())]
+    return [(name, state, restarts.get(name, "0")) for name, state in rows]
+
+
+def remove(step: Step, checkout: Checkout) -> None:
+    """Remove the host, its volumes, network and images: this checkout's, nobody else's."""
+    _HERE.ask("rm", "--force", "--volumes", checkout.name)
+    for name in _volumes(checkout):
+        _HERE.ask("volume", "rm", "--force", name)
+    _HERE.ask("network", "rm", checkout.name)
+    _HERE.ask("image", "rm", "--force", checkout.name, f"{checkout.name}-debian")
+    _HERE.ask("image", "prune", "--force", "--filter", f"label={_OWNER}={checkout.name}")
+    step.note = ""
+    left, _ = _HERE.ask("container", "inspect", checkout.name)
+    if left:
+        raise StepError(f"the container {checkout.name} can't be removed", "restart the Docker engine", step.log)
+
+
+def _arguments(checkout: Checkout) -> tuple[str, ...]:
+    data, home = _volumes(checkout)
+    ports = checkout.ports
+    return (
+        "--name", checkout.name, "--hostname", "lab", "--network", checkout.name, "--restart", "unless-stopped",
+        *(f"--cap-add={capability}" for capability in CAPABILITIES),
+        *(f"--security-opt={part}=unconfined" for part in ("seccomp", "apparmor", "systempaths")),
+        "--cgroupns=host", "--volume=/sys/fs/cgroup:/sys/fs/cgroup:rw",
+        f"--volume={data}:/var/lib/docker", f"--volume={home}:/home/deploy",
+        "--tmpfs=/run", "--stop-timeout=30",
+        f"--publish=127.0.0.1:{ports['ssh']}:22",
+        f"--publish=127.0.0.1:{ports['http']}:80",
+        f"--publish=127.0.0.1:{ports['https']}:443",
+    )  # fmt: skip
+
+
+def _limits() -> tuple[str, ...]:
+    _, answer = _HERE.ask("info", "--format", "{{.NCPU}} {{.MemTotal}}")
+    cpus, memory = (int(number) for number in answer.split())
+    return (
+        *([f"--cpus={CPUS}"] if cpus >= CPUS else []),
+        *([f"--memory={MEMORY_GB}g"] if memory >= MEMORY_GB << 30 else []),
+    )
+
+
+def _volumes(checkout: Checkout) -> tuple[str, str]:
+    return f"{checkout.name}-docker", f"{checkout.name}-home"
+
+
+def _state(checkout: Checkout) -> tuple[str, str]:
+    """The container's state and what it was made of; empty where there is none."""
+    found, answer = _HERE.ask("container", "inspect", checkout.name)
+    if not found:
+        return "", ""
+    container = json.loads(answer)[0]
+    return container["State"]["Status"], container["Config"]["Labels"].get(_SPEC, "")
+
+
+def _network(step: Step, checkout: Checkout) -> None:
+    _HERE.ask("network", "rm", checkout.name)
+    step.run(
+        *_HERE("network", "create", "--subnet", checkout.subnet, checkout.name),
+        way_out=f"where {checkout.subnet} is taken: write another number below 1000 to {checkout.dir}/slot",
+    )
+
+
+def _keys(step: Step, checkout: Checkout) -> Path:
+    """The deploy user's key and the host's, made once; the files that the host gets."""
+    folder = checkout.dir / "ssh"
+    identity = folder / "machine"
+    if not folder.exists():
+        new = checkout.dir / "ssh.new"
+        shutil.rmtree(new, ignore_errors=True)
+        (new / "machine").mkdir(parents=True)
+        for path, comment in ((new / "id_ed25519", "deploy"), (new / "machine" / "ssh_host_ed25519_key", "lab")):
+            step.run(
+                "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", path,
+                way_out="install the OpenSSH client",
+            )  # fmt: skip
+        shutil.copy(new / "id_ed25519.pub", new / "machine" / "authorized_keys")
+        new.rename(folder)
+    port = checkout.ports["ssh"]
+    host_key = (identity / "ssh_host_ed25519_key.pub").read_text()
+    write(folder / "known_hosts", f"[127.0.0.1]:{port} {host_key}")
+    # One log-in serves many commands; a socket's path has little room.
+    control = folder / "control"
+    share = f"  ControlMaster auto\n  ControlPath {control}\n  ControlPersist 60\n" if len(str(control)) < 85 else ""
+    write(
+        folder / "config",
+        f"Host lab\n  HostName 127.0.0.1\n  Port {port}\n  User deploy\n"
+        f'  IdentityFile "{folder}/id_ed25519"\n  IdentitiesOnly yes\n'
+        f'  UserKnownHostsFile "{folder}/known_hosts"\n  StrictHostKeyChecking yes\n  BatchMode yes\n{share}',
+    )
+    return identity
+
+
+def _answers(checkout: Checkout) -> bool:
+    """Whether the host's engine answers over SSH, within a minute and a half."""
+    end = time.monotonic() + 90
+    while time.monotonic() < end:
+        if on(checkout).ask("version", "--format", "{{.Server.Version}}")[0]:
+            return True
+        time.sleep(1)
+    return False
