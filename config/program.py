@@ -33,8 +33,7 @@ def secrets(platform: Platform) -> dict[str, pulumi.Output[str]]:
     config = pulumi.Config()
     values = {key: value for key in platform.secret_keys if (value := config.get(key)) is not None}
     problems = [
-        f"{key} is not set, needed by {' and '.join(users)}: "
-        f"pulumi config set --secret --stack {platform.stack} {key}"
+        f"{key} is not set, needed by {' and '.join(users)}: pulumi config set --secret --stack {platform.stack} {key}"
         for key, users in platform.secret_keys.items()
         if key not in values and (platform.environment == "production" or not _optional(platform, key))
     ]

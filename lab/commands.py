@@ -31,6 +31,8 @@ def up(steps: Steps, checkout: Checkout, arguments: list[str]) -> int:
 def test(steps: Steps, checkout: Checkout, arguments: list[str]) -> int:
     """Have the platform up, then run pytest."""
     up(steps, checkout, [])
+    with steps.step("browser") as step:
+        engine.ensure_browser(step)
     pytest = (sys.executable, "-m", "pytest", *arguments)
     return steps.hand_over(*pytest, env=deploy.environment(checkout), cwd=checkout.root)
 
@@ -43,7 +45,7 @@ def preview(steps: Steps, checkout: Checkout, arguments: list[str]) -> int:
         _set_up(steps, checkout)
     with steps.step("stack") as step:
         deploy.select(step, checkout)
-    command = (str(toolchain.bin_dir(checkout) / "pulumi"), "preview", "--stack", deploy.STACK, *arguments)
+    command = (sys.executable, "-m", "ops", "preview", deploy.STACK, *arguments)
     return steps.hand_over(*command, env=deploy.environment(checkout), cwd=checkout.root)
 
 

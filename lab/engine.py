@@ -57,6 +57,15 @@ def ensure(step: Step) -> None:
     step.note = f"Docker {running()} started"
 
 
+def ensure_browser(step: Step) -> None:
+    """See to it that the tests find a Chromium; what they look for is in tests/lab/test_browser.py."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    if not any(map(shutil.which, names)):
+        if not (os.geteuid() == 0 and shutil.which("apt-get")):
+            raise StepError("no Chromium on this machine, and a test needs one", "install Chromium or Chrome", step.log)
+        apt_install(step, "chromium")
+
+
 def apt_install(step: Step, *packages: str) -> None:
     """Install Debian packages on this machine."""
     env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}

@@ -110,7 +110,8 @@ def _variables(old: list[str], new: list[str]) -> list[str]:
     """Variables that differ, by name."""
     if not isinstance(old, list) or not isinstance(new, list):
         return []
-    before, after = (dict(str(entry).partition("=")[::2] for entry in entries) for entries in (old, new))
+    before = {name: value for name, _, value in (str(entry).partition("=") for entry in old)}
+    after = {name: value for name, _, value in (str(entry).partition("=") for entry in new)}
     return [
         f"{name}: {_short(before.get(name))} → {_short(after.get(name))}"
         for name in sorted(before.keys() | after.keys())

@@ -40,7 +40,7 @@ def test_a_fork_previews_production_and_can_not_deploy_it(fork: Path) -> None:
     up = pulumi(fork, "up", "--yes", "--skip-preview", "--stack", "prod")
     assert up.returncode != 0
     assert "nothing was changed" in up.stdout + up.stderr
-    assert "created" not in up.stdout
+    assert "a4co:index" not in up.stdout, "not even a component was registered"
 
 
 def test_a_mistake_in_a_stack_file_stops_the_preview(fork: Path) -> None:
