@@ -32,7 +32,7 @@ def render_routes(platform: Platform, revision: str, containers: Mapping[str, st
         "nginx.conf": render("nginx/nginx.conf", edge=edge, shutdown_s=_shutdown_s(platform)),
         "revision.conf": f"location = /revision {{ return 200 {revision}; }}\n",
         "servers.conf": render(
-            "nginx/servers.conf", routes=routes, inner=inner, address=platform.networks.inner_address
+            "nginx/servers.conf", edge=edge, routes=routes, inner=inner, address=platform.networks.inner_address
         ),
         "candidates.conf": render(
             "nginx/candidates.conf",

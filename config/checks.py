@@ -226,5 +226,7 @@ def _production(platform: Platform) -> Iterator[Problem]:
         for variable, value in service.variables.items():
             if "example.com" in value or "localhost" in value:
                 yield Problem(f"{path}.variables.{variable}", f"{value} is an example: put the real one")
+    if not platform.edge.https_only:
+        yield Problem("edge.httpsOnly", "false would send passwords and tokens in clear: leave it true")
     if not platform.protect_data:
         yield Problem("protectData", "false would let `pulumi destroy` take the data of production: leave it true")

@@ -108,6 +108,7 @@ class Edge(Model):
 
     http_port: Port = 80
     https_port: Port = 443
+    https_only: bool = Field(default=True, description="answer plain HTTP with a redirect")
     max_body: MemoryMB = 8
     drain: Duration = Field(
         default=timedelta(seconds=5), description="longest wait for open requests before old containers are stopped"

@@ -104,7 +104,7 @@ def _build(step: Step, checkout: Checkout, wanted: str) -> Path:
         new = binary.with_name("pulumi.new")
         new.parent.mkdir(parents=True, exist_ok=True)
         step.run(
-            "nice", "go", "build", "-v", "-mod=readonly", "-buildvcs=false",
+            "go", "build", "-v", "-mod=readonly", "-buildvcs=false",
             "-ldflags", f"-s -w -X {_VERSION_FLAG}=v{wanted}", "-o", new, "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
             cwd=_MODULE, env=os.environ | {"GOTOOLCHAIN": "local"},
             way_out=f"install Pulumi {wanted} by hand, or Go 1.25 or newer with a module proxy that answers",

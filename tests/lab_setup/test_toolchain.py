@@ -22,7 +22,6 @@ class Machine:
         self.bin.mkdir()
         self.builds = folder / "builds"
         self.checkout = Checkout(folder / "checkout")
-        (self.bin / "nice").symlink_to("/usr/bin/nice")
 
     def has(self, program: str, script: str = "#!/bin/sh\n") -> None:
         (self.bin / program).write_text(script)

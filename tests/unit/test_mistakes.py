@@ -124,6 +124,7 @@ PRODUCTION: list[tuple[dict[str, Any], str]] = [
     (production(variables={"CORS_ORIGINS": "*"}), "CORS_ORIGINS: . lets every web site act"),
     (production(variables={"CALLBACK": "http://localhost/x"}), "variables.CALLBACK: http://localhost/x is an example"),
     (production() | {"images": {"nginx": "lab/nginx:1.30"}}, "images.nginx: is an image of the lab"),
+    (production() | {"edge": {"httpsOnly": False}}, "edge.httpsOnly: false would send passwords"),
     (production() | {"protectData": False}, "protectData: false would let `pulumi destroy` take the data"),
 ]
 
