@@ -173,6 +173,7 @@ def _keys(step: Step, checkout: Checkout) -> Path:
         new = checkout.dir / "ssh.new"
         shutil.rmtree(new, ignore_errors=True)
         (new / "machine").mkdir(parents=True)
+        new.chmod(0o700)
         for path, comment in ((new / "id_ed25519", "deploy"), (new / "machine" / "ssh_host_ed25519_key", "lab")):
             step.run(
                 "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", path,

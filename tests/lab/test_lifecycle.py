@@ -16,7 +16,7 @@ def test_destroy_leaves_the_data_and_up_brings_everything_back(lab: Lab, visitor
         assert lab.run("docker", "volume", "ls", "-q").split() == [
             f"{PREFIX}-{name}-data" for name in ("nats", "postgres", "redis")
         ]
-        assert lab.run("find", "/home/deploy/a4co/lab", "-type", "f").split() == []
+        assert lab.run("find", "/home/deploy/a4co", "-type", "f").split() == []
     finally:
         pulumi("up", "--yes", "--skip-preview")
     assert visitor.get(f"/api/v1/orders/{order}").status_code == 401, "a new platform has a new key for its tokens"
