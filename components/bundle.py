@@ -1,15 +1,12 @@
 """Files on the host for one container to read: configuration and secrets."""
 
-import base64
 import hashlib
-import io
-import tarfile
-import textwrap
 from collections.abc import Mapping
 
 import pulumi
 from pulumi import Input, Output, ResourceOptions
 
+from components.archive import pack
 from components.host import Host
 
 # Made whole under a temporary name, then renamed. The parent is closed to all but the deploy user; the files
@@ -55,16 +52,3 @@ class Bundle(pulumi.ComponentResource):
         )
         self.path = Output.all(path, written.id).apply(lambda both: both[0])
         self.register_outputs({"path": self.path})
-
-
-def pack(files: Mapping[str, str]) -> str:
-    """The files as a tar archive in base64: the same bytes for the same content."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        for name in sorted(files):
-            content = files[name].encode()
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            entry.mode = 0o444
-            archive.addfile(entry, io.BytesIO(content))
-    return "\n".join(textwrap.wrap(base64.b64encode(buffer.getvalue()).decode(), 76)) + "\n"

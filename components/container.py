@@ -13,7 +13,7 @@ from config.service import Health, Limits
 from config.types import go_duration
 
 # The provider reports a change of these as an update and changes nothing; `#initerror` is a container
-# that never became healthy, which the next `up` would otherwise accept.
+# that did not start, which the next `up` would otherwise accept.
 _REPLACED_ON = ["#initerror", "healthcheck", "tmpfs", "init", "cpuPeriod", "cpuQuota", "rm"]
 
 
@@ -42,7 +42,7 @@ class Spec:
 
 
 def hardened(name: str, spec: Spec, *, host: Host, opts: ResourceOptions) -> tuple[docker.Container, remote.Command]:
-    """A container that resolves once it is healthy, and the command that bounds its processes.
+    """A container, and the command that bounds its processes and is done once it is healthy.
 
     One with a fixed name (it owns a volume or a port) is replaced old-first; any other is replaced
     new-first, so that the old one serves until the new one is healthy.
@@ -79,8 +79,6 @@ def hardened(name: str, spec: Spec, *, host: Host, opts: ResourceOptions) -> tup
             start_period=go_duration(spec.health.start_period),
             start_interval=go_duration(spec.health.start_interval),
         ),
-        wait=True,
-        wait_timeout=int(spec.health.healthy_within.total_seconds()),
         restart="unless-stopped",
         stop_signal=spec.stop_signal,
         stop_timeout=int(spec.grace.total_seconds()),
@@ -93,13 +91,19 @@ def hardened(name: str, spec: Spec, *, host: Host, opts: ResourceOptions) -> tup
             ResourceOptions(delete_before_replace=spec.name is not None, replace_on_changes=_REPLACED_ON),
         ),
     )
-    # docker.Container has no input for this limit.
-    bounded = host.run(
-        f"{name}-pids",
-        Output.format("docker update --pids-limit {0} {1} >/dev/null", spec.limits.pids, container.id),
+    # The provider's own `wait` neither fails fast nor says why, and accepts a sick container the second time.
+    ready = host.run(
+        f"{name}-ready",
+        Output.format(
+            "bash {0}/ready.sh {1} {2} {3}",
+            host.scripts,
+            container.id,
+            spec.limits.pids,
+            int(spec.health.healthy_within.total_seconds()),
+        ),
         opts=ResourceOptions.merge(opts, ResourceOptions(deleted_with=container)),
     )
-    return container, bounded
+    return container, ready
 
 
 def bind(source: Input[str], target: str) -> docker.ContainerMountArgs:

@@ -8,7 +8,10 @@ import pulumi_docker as docker
 from pulumi import Input, ResourceOptions
 from pulumi_command import remote
 
+from components.archive import pack
 from config import platform as settings
+
+_SCRIPTS = Path(__file__).with_name("scripts")
 
 # Nothing is touched on a host that can't have the platform.
 _PREPARE = """\
@@ -18,7 +21,8 @@ version=$(docker version -f '{{{{.Server.Version}}}}' 2>&1) ||
 test "${{version%%.*}}" -ge 25 || fail "Docker $version is too old: 25 or newer"
 command -v openssl >/dev/null || fail "openssl is not installed"
 umask 077
-mkdir -p {directory}
+mkdir -p {directory}/scripts
+base64 -d | tar -x --no-same-owner -C {directory}/scripts
 free=$(df -Pm {directory} | awk 'NR == 2 {{ print $4 }}')
 test "$free" -ge 2048 || fail "$free MB of disk are free: 2048 at least"
 """
@@ -32,10 +36,11 @@ class Host(pulumi.ComponentResource):
 
     provider: docker.Provider
     directory: str
+    scripts: str
 
     def __init__(self, name: str, host: settings.Host, *, directory: str, opts: ResourceOptions | None = None) -> None:
         super().__init__("a4co:index:Host", name, {}, opts)
-        self.directory = directory
+        self.directory, self.scripts = directory, f"{directory}/scripts"
         if not pulumi.runtime.is_dry_run():
             # ssh keeps the shared connection's socket there, and fails where the folder is missing.
             Path("~/.ssh").expanduser().mkdir(mode=0o700, exist_ok=True)
@@ -46,6 +51,7 @@ class Host(pulumi.ComponentResource):
         self._ready = self._command(
             f"{name}-ready",
             _PREPARE.format(directory=directory),
+            stdin=pack({path.name: path.read_text() for path in _SCRIPTS.glob("*.sh")}),
             delete=f"rm -rf {directory}",
             opts=ResourceOptions(parent=self),
         )

@@ -4,7 +4,7 @@ import pulumi
 import pulumi_docker as docker
 from pulumi import Input, Output, ResourceOptions
 
-from components.bundle import pack
+from components.archive import pack
 from components.container import Spec, bind, hardened
 from components.host import Host
 from components.networks import Networks
@@ -66,7 +66,7 @@ class Nginx(pulumi.ComponentResource):
             stdin=pack(render_routes(platform, "empty", {})),
             opts=child,
         )
-        container, bounded = hardened(
+        container, ready = hardened(
             full_name,
             Spec(
                 component=name,
@@ -99,5 +99,5 @@ class Nginx(pulumi.ComponentResource):
             host=host,
             opts=child,
         )
-        self.container = Output.all(container.name, bounded.id).apply(lambda both: both[0])
+        self.container = Output.all(container.name, ready.id).apply(lambda both: both[0])
         self.register_outputs({"container": self.container})

@@ -46,7 +46,7 @@ class Postgres(pulumi.ComponentResource):
         settings = render("postgresql.conf", postgres=config, limits=config.limits)
         files = Bundle(name, {"postgresql.conf": settings}, host=host, opts=child)
         password = Bundle(f"{name}-superuser", {"password": superuser.current}, host=host, opts=child)
-        container, bounded = hardened(
+        container, ready = hardened(
             full_name,
             Spec(
                 component=name,
@@ -87,7 +87,7 @@ class Postgres(pulumi.ComponentResource):
             Output.format("docker exec {0} psql -qX -U postgres -c 'ALTER ROLE postgres PASSWORD NULL'", container.id),
             opts=child,
         )
-        self.container = Output.all(container.id, bounded.id, locked.id).apply(lambda all_: all_[0])
+        self.container = Output.all(container.id, ready.id, locked.id).apply(lambda all_: all_[0])
         self.register_outputs({"container": self.container})
 
 

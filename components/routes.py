@@ -3,18 +3,15 @@
 import hashlib
 from collections.abc import Mapping
 from datetime import timedelta
-from pathlib import Path
 
 import pulumi
 from pulumi import Input, Output, ResourceOptions
 from pulumi_command import remote
 
-from components.bundle import Bundle, pack
+from components.archive import pack
 from components.host import Host
 from components.templates import render
 from config import Platform
-
-_SCRIPT = Path(__file__).with_name("route.sh")
 
 
 def render_routes(platform: Platform, revision: str, containers: Mapping[str, str]) -> dict[str, str]:
@@ -71,10 +68,9 @@ class Routes(pulumi.ComponentResource):
         known = Output.all(**containers)
         self.revision = known.apply(lambda names: _revision(platform, names))
         archive = Output.all(self.revision, known).apply(lambda both: pack(render_routes(platform, *both)))
-        script = Bundle(f"{name}-script", {"route.sh": _SCRIPT.read_text()}, host=host, opts=child)
         command = Output.format(
             "bash {0}/route.sh {1} {2} {3} {4} {5}",
-            script.path,
+            host.scripts,
             host.directory,
             nginx,
             self.revision,

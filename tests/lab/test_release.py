@@ -142,7 +142,12 @@ def test_tokens_of_a_rotated_key_are_worth_nothing(deployed: Stack, base: str, v
             {"MIGRATION_FAILS": ""},
             "the migration failed as it was asked to",
         ),
-        ("never healthy", {"NEVER_HEALTHY": "1"}, {"NEVER_HEALTHY": ""}, "container failed to be in healthy state"),
+        (
+            "never healthy",
+            {"NEVER_HEALTHY": "1"},
+            {"NEVER_HEALTHY": ""},
+            "is not healthy after 20 s; nothing was moved to it",
+        ),
     ],
 )
 def test_nobody_notices_a_bad_release(  # noqa: PLR0917

@@ -37,7 +37,6 @@ def test_hardened_limited_and_watched(recorded: Recorder, name: str) -> None:
     assert container["restart"] == "unless-stopped"
     assert container["logOpts"] == {"max-size": "10m", "max-file": "3"}
     assert container["healthcheck"]["tests"]
-    assert container["wait"] is True
     assert all("size=" in options for options in container["tmpfs"].values())
     assert {label["label"] for label in container["labels"]} >= {"a4co.stack", "a4co.component"}
 
@@ -58,7 +57,8 @@ def test_no_form_that_the_provider_writes_back_differently(recorded: Recorder, n
 
 @pytest.mark.parametrize("name", ALL)
 def test_bounded_processes_and_a_grace_period_from_the_first_deploy(recorded: Recorder, name: str) -> None:
-    assert f"docker update --pids-limit 200 {name}-id" in recorded.commands[f"{name}-pids"]["create"]
+    ready = recorded.commands[f"{name}-ready"]["create"]
+    assert ready == f"bash /home/deploy/a4co/test/scripts/ready.sh {name}-id 200 120"
     assert recorded.containers[name]["destroyGraceSeconds"] >= 30
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from components.bundle import pack
+from components.archive import pack
 from ops.impact import Impact, changes, table
 
 CONTAINER = "docker:index/container:Container"
