@@ -13,9 +13,9 @@ from config.types import Cpus, Duration, HostKey, ImageReference, MemoryMB, Mode
 class Host(Model):
     """The Docker host, reached over SSH. The private key stays with the ssh-agent."""
 
-    address: str = Field(min_length=1, max_length=253)
-    port: Port = 22
-    user: str = Field(default="deploy", pattern=r"^[a-z_][a-z0-9_-]*$")
+    address: str = Field(min_length=1, max_length=253, description="name or IPv4 address")
+    port: Port = Field(default=22, description="of SSH")
+    user: str = Field(default="deploy", pattern=r"^[a-z_][a-z0-9_-]*$", description="who may use Docker there")
     host_key: HostKey = Field(description="the host's public key, one line as `ssh-keyscan` prints it without the name")
     architecture: Literal["amd64", "arm64"] = Field(default="amd64", description="what services are built for")
     directory: str | None = Field(default=None, pattern=r"^/[A-Za-z0-9._/-]+$", description="default: ~/a4co")
@@ -28,11 +28,11 @@ class Host(Model):
 class Images(Model):
     """Images of the servers, and of Node for services that are built."""
 
-    postgres: ImageReference = "postgres:16-bookworm"
-    nats: ImageReference = "nats:2.10-alpine"
-    redis: ImageReference = "redis:7-bookworm"
-    nginx: ImageReference = "nginx:1.30-alpine"
-    node: ImageReference = "node:22-alpine"
+    postgres: ImageReference = Field(default="postgres:16-bookworm", description="image of PostgreSQL 16")
+    nats: ImageReference = Field(default="nats:2.10-alpine", description="image of NATS 2.10")
+    redis: ImageReference = Field(default="redis:7-bookworm", description="image of Redis 7")
+    nginx: ImageReference = Field(default="nginx:1.30-alpine", description="image of nginx, 1.28 or newer")
+    node: ImageReference = Field(default="node:22-alpine", description="image of Node, that services are built on")
     mirror: str | None = Field(
         default=None, pattern=r"^[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)*$", description="registry that has all of them"
     )
@@ -46,8 +46,8 @@ class Images(Model):
 class Network(Model):
     """A bridge network; an internal one has no way out of the host."""
 
-    subnet: Subnet
-    internal: bool
+    subnet: Subnet = Field(description="private, /16 to /28; nobody else on the host may use it")
+    internal: bool = Field(description="true: no way out of the host")
 
     @property
     def pool(self) -> IPv4Network:
@@ -76,40 +76,40 @@ class Networks(Model):
 class Postgres(Model):
     """PostgreSQL 16, sized for 2 GB."""
 
-    max_connections: PositiveInt = 200
-    shared_buffers: MemoryMB = 256
-    effective_cache_size: MemoryMB = 1024
+    max_connections: PositiveInt = Field(default=200, description="of all services together")
+    shared_buffers: MemoryMB = Field(default=256, description="the server's own cache")
+    effective_cache_size: MemoryMB = Field(default=1024, description="what the planner believes to be cached")
     work_mem: MemoryMB = Field(default=6, description="for each sort or hash of each connection")
-    maintenance_work_mem: MemoryMB = 64
+    maintenance_work_mem: MemoryMB = Field(default=64, description="for each vacuum or index build")
     limits: Limits = Limits(cpus=2.0, memory=2048, reserved_cpus=0.5, reserved_memory=512)
-    grace: Duration = timedelta(seconds=120)
+    grace: Duration = Field(default=timedelta(seconds=120), description="time to shut down cleanly when stopped")
 
 
 class Nats(Model):
     """NATS 2.10 with JetStream on a volume."""
 
-    max_payload: MemoryMB = 8
-    memory_store: MemoryMB = 128
-    file_store: MemoryMB = 5120
+    max_payload: MemoryMB = Field(default=8, description="largest message")
+    memory_store: MemoryMB = Field(default=128, description="for streams kept in memory")
+    file_store: MemoryMB = Field(default=5120, description="for streams kept on the volume")
     limits: Limits = Limits(cpus=1.0, memory=512, reserved_memory=128)
-    grace: Duration = timedelta(seconds=30)
+    grace: Duration = Field(default=timedelta(seconds=30), description="time to shut down cleanly when stopped")
 
 
 class Redis(Model):
     """Redis 7; evicts the least recently used key when full."""
 
-    max_memory: MemoryMB = 256
+    max_memory: MemoryMB = Field(default=256, description="for keys; saving can double it for a while")
     limits: Limits = Limits(cpus=0.5, memory=512, reserved_memory=128)
-    grace: Duration = timedelta(seconds=30)
+    grace: Duration = Field(default=timedelta(seconds=30), description="time to shut down cleanly when stopped")
 
 
 class Edge(Model):
     """Nginx: the only container that publishes ports."""
 
-    http_port: Port = 80
-    https_port: Port = 443
+    http_port: Port = Field(default=80, description="of the host, for HTTP")
+    https_port: Port = Field(default=443, description="of the host, for HTTPS")
     https_only: bool = Field(default=True, description="answer plain HTTP with a redirect")
-    max_body: MemoryMB = 8
+    max_body: MemoryMB = Field(default=8, description="largest request body")
     drain: Duration = Field(
         default=timedelta(seconds=5), description="longest wait for open requests before old containers are stopped"
     )
@@ -132,7 +132,7 @@ class Platform(Model):
     redis: Redis = Redis()
     edge: Edge = Edge()
     services: dict[Name, Service] = Field(description="changes and additions to config/catalogue.yaml, by name")
-    log_level: Literal["debug", "info", "warn", "error"] = "info"
+    log_level: Literal["debug", "info", "warn", "error"] = Field(default="info", description="of the services")
     protect_data: bool = Field(default=True, description="refuse to destroy the data volumes")
 
     rotations: dict[str, int] = Field(

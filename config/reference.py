@@ -6,7 +6,7 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema
 
 from config.platform import Platform
-from config.types import MEMORY_PATTERN, duration_text, memory_text
+from config.types import DURATION_PATTERN, MEMORY_PATTERN, duration_text, memory_text
 
 _INTRODUCTION = """\
 # Configuration
@@ -56,29 +56,41 @@ def markdown() -> str:
     described = schema()
     definitions = described["$defs"]
     lines = [_INTRODUCTION]
-    lines += ["## Sections", "", *_table(described["properties"]["config"]["properties"])]
+    lines += ["## Sections", "", *_table(described["properties"]["config"]["properties"], definitions)]
     for name in sorted(definitions):
         definition = definitions[name]
         if "properties" in definition:
-            lines += ["", f"## {name}", "", definition.get("description", ""), "", *_table(definition["properties"])]
+            lines += [
+                "",
+                f"## {name}",
+                "",
+                definition.get("description", ""),
+                "",
+                *_table(definition["properties"], definitions),
+            ]
     return "\n".join(lines) + "\n"
 
 
-def _table(properties: dict[str, Any]) -> list[str]:
+def _table(properties: dict[str, Any], definitions: dict[str, Any]) -> list[str]:
     rows = ["| key | type | default | meaning |", "|---|---|---|---|"]
     for key, field in properties.items():
         default = field.get("default")
         shown = "" if default in (None, {}, []) else f"`{_default(default)}`"
-        meaning = field.get("description", "").replace("|", "\\|")
+        described = definitions.get(field.get("$ref", "").rpartition("/")[2], {}).get("description", "")
+        meaning = field.get("description", described.partition("\n")[0]).replace("|", "\\|")
         rows.append(f"| `{key}` | {_type(field)} | {shown} | {meaning} |")
     return rows
 
 
 def _default(value: Any) -> str:
-    return "see its section" if isinstance(value, dict) else str(value).lower() if value is True else str(value)
+    if isinstance(value, dict) and "cpus" in value:
+        return ", ".join(f"{key} {memory_text(v) if 'emory' in key else v}" for key, v in value.items())
+    if isinstance(value, dict):
+        return "see its section"
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _type(field: dict[str, Any]) -> str:
+def _type(field: dict[str, Any]) -> str:  # noqa: PLR0911 - one for each kind of value
     if "$ref" in field:
         name = field["$ref"].rsplit("/", 1)[-1]
         return f"[{name}](#{name.lower()})"
@@ -91,5 +103,7 @@ def _type(field: dict[str, Any]) -> str:
     if field.get("type") == "object":
         values = [*field.get("patternProperties", {}).values(), field.get("additionalProperties")]
         return f"map of {_type(values[0])}" if isinstance(values[0], dict) else "map"
+    if field.get("pattern") in (MEMORY_PATTERN, DURATION_PATTERN):
+        return "memory" if field["pattern"] == MEMORY_PATTERN else "time span"
     kind = field.get("type", "any")
     return " or ".join(kind) if isinstance(kind, list) else kind

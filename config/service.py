@@ -14,10 +14,12 @@ class Limits(Model):
     """What a container may use, and what is set aside for it."""
 
     cpus: Cpus = 1.0
-    memory: MemoryMB = 512
-    reserved_memory: MemoryMB = 256
+    memory: MemoryMB = Field(default=512, description="the container is killed beyond it; swap is none")
+    reserved_memory: MemoryMB = Field(
+        default=256, description="kept for it when memory is short, and counted against the host"
+    )
     reserved_cpus: Cpus = Field(default=0.1, description="counted against the host; Docker itself reserves no CPU")
-    pids: int = Field(default=200, ge=10, le=32768)
+    pids: int = Field(default=200, ge=10, le=32768, description="processes and threads")
 
     @model_validator(mode="after")
     def _reserves_within_limit(self) -> "Limits":
@@ -29,10 +31,10 @@ class Limits(Model):
 class Health(Model):
     """How Docker finds out that a container is well."""
 
-    path: HttpPath = "/health/ready"
-    interval: Duration = timedelta(seconds=30)
-    timeout: Duration = timedelta(seconds=10)
-    retries: int = Field(default=3, ge=1, le=20)
+    path: HttpPath = Field(default="/health/ready", description="answers 200 when the service can do its work")
+    interval: Duration = Field(default=timedelta(seconds=30), description="between checks")
+    timeout: Duration = Field(default=timedelta(seconds=10), description="of one check")
+    retries: int = Field(default=3, ge=1, le=20, description="failures in a row that make it unhealthy")
     start_period: Duration = Field(default=timedelta(seconds=60), description="failures during it are not counted")
     healthy_within: Duration = Field(
         default=timedelta(seconds=120), description="a new container that takes longer fails the release"
@@ -45,7 +47,7 @@ class Build(Model):
 
     workspace: str = Field(description="folder of the pnpm workspace, relative to the project")
     folder: str = Field(description="the service's folder within the workspace")
-    dockerfile: str = "images/service/Dockerfile"
+    dockerfile: str = Field(default="images/service/Dockerfile", description="relative to the project")
 
 
 class Messaging(Model):
@@ -75,7 +77,7 @@ class Secret(Model):
 class Route(Model):
     """A public path that leads to the service."""
 
-    path: HttpPath
+    path: HttpPath = Field(description="prefix of public paths, like /api/")
 
 
 class Service(Model):
@@ -84,16 +86,18 @@ class Service(Model):
     name: Name
     image: ImageReference | None = Field(default=None, description="deployed as it is; wins over `build`")
     build: Build | None = Field(default=None, description="how the host builds it")
-    port: Port
-    networks: tuple[NetworkName, ...] = ("backend", "data")
+    port: Port = Field(description="that it answers HTTP on")
+    networks: tuple[NetworkName, ...] = Field(default=("backend", "data"), description="that it is on")
     database: Identifier | None = Field(default=None, description="its own database, and the name of its two roles")
     pool_size: int = Field(default=10, ge=1, le=100, description="connections to the database, at most")
     redis: Identifier | None = Field(default=None, description="key prefix that it may use, and its user")
-    nats: Messaging | None = None
-    variables: dict[Variable, str] = Field(default_factory=dict)
-    secrets: dict[Variable, Secret] = Field(default_factory=dict)
+    nats: Messaging | None = Field(default=None, description="its subjects and streams")
+    variables: dict[Variable, str] = Field(default_factory=dict, description="of its environment; no secrets")
+    secrets: dict[Variable, Secret] = Field(
+        default_factory=dict, description="variables of its environment whose values are secret"
+    )
     migrate: tuple[str, ...] = Field(default=(), description="command that brings the database's schema up to date")
-    routes: tuple[Route, ...] = ()
+    routes: tuple[Route, ...] = Field(default=(), description="public paths that lead to it")
     limits: Limits = Limits()
     health: Health = Health()
     grace: Duration = Field(default=timedelta(seconds=30), description="time to finish what is in flight when stopped")

@@ -16,6 +16,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 MEMORY_PATTERN = r"^(\d+)\s*(MB|GB)$"
+DURATION_PATTERN = r"^(\d+)\s*(ms|s|m|h)$"
 _MEMORY_UNITS = {"MB": 1, "GB": 1024}
 _DURATION_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
 
@@ -39,7 +40,7 @@ def _memory(value: object) -> object:
 
 def _duration(value: object) -> object:
     """A time span from `30s`, `1500ms`, `5m` or `1h`."""
-    if isinstance(value, str) and (match := re.fullmatch(r"(\d+)\s*(ms|s|m|h)", value)):
+    if isinstance(value, str) and (match := re.fullmatch(DURATION_PATTERN, value)):
         return timedelta(seconds=int(match[1]) * _DURATION_UNITS[match[2]])
     if isinstance(value, str):
         raise ValueError(f"{value!r} is not a time span: write it like 30s, 1500ms, 5m or 1h")
@@ -74,7 +75,7 @@ Duration = Annotated[
     timedelta,
     BeforeValidator(_duration),
     Field(ge=timedelta(0)),
-    WithJsonSchema({"type": "string", "pattern": r"^\d+\s*(ms|s|m|h)$"}),
+    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN}),
 ]
 Cpus = Annotated[float, Field(gt=0, le=256, description="processors; 0.5 is half of one")]
 Port = Annotated[int, Field(ge=1, le=65535)]

@@ -21,12 +21,6 @@ ROOT = Path(__file__).parents[2]
 PREFIX = "a4co-lab"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if Path(item.fspath).is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.lab)
-
-
 def until(condition: Callable[[], Any], *, within_s: float, what: str) -> Any:
     """Wait for a condition and return what it gave."""
     deadline = time.monotonic() + within_s
@@ -55,9 +49,13 @@ class Lab:
         assert not check or done.returncode == 0, f"{command}: {done.stderr}"
         return done.stdout
 
+    def containers(self) -> list[str]:
+        """Ids of the stack's containers, running or not."""
+        return self.run("docker", "ps", "-aq", "--filter", "label=a4co.stack=lab").split()
+
     def inspect(self) -> dict[str, dict[str, Any]]:
         """`docker inspect` of every container of the stack, by component."""
-        ids = self.run("docker", "ps", "-aq", "--filter", "label=a4co.stack=lab").split()
+        ids = self.containers()
         found = json.loads(self.run("docker", "inspect", *ids)) if ids else []
         return {container["Config"]["Labels"]["a4co.component"]: container for container in found}
 

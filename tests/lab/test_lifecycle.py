@@ -10,10 +10,10 @@ def test_destroy_leaves_the_data_and_up_brings_everything_back(lab: Lab, visitor
     assert outcome(visitor, order) == "confirmed"
     try:
         pulumi("destroy", "--yes", "--skip-preview")
-        assert lab.run("docker", "ps", "-aq").split() == []
+        assert lab.containers() == []
         networks = lab.run("docker", "network", "ls", "--format", "{{.Name}}").split()
         assert [name for name in networks if name.startswith(PREFIX)] == []
-        assert lab.run("docker", "volume", "ls", "-q").split() == [
+        assert lab.run("docker", "volume", "ls", "-q", "--filter", f"name={PREFIX}").split() == [
             f"{PREFIX}-{name}-data" for name in ("nats", "postgres", "redis")
         ]
         assert lab.run("find", "/home/deploy/a4co", "-type", "f").split() == []

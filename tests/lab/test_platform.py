@@ -88,12 +88,12 @@ def test_no_secret_is_readable_anywhere(lab: Lab) -> None:
     }
     assert len(secrets) >= 15
     places = {
-        "docker inspect": lab.run("sh", "-c", "docker inspect $(docker ps -aq)"),
+        "docker inspect": lab.run("docker", "inspect", *lab.containers()),
         "the process list": lab.as_root("ps", "-eo", "args"),
         "the program's outputs": pulumi("stack", "output", "--json").stdout,
         "a preview": pulumi("preview", "--diff", "--show-sames").stdout,
         "the state file": "".join(path.read_text() for path in Path(ROOT, ".lab/state").rglob("*.json")),
-        "logs": lab.run("sh", "-c", "for c in $(docker ps -q); do docker logs $c 2>&1; done"),
+        "logs": lab.run("sh", "-c", 'for one; do docker logs "$one" 2>&1; done', "sh", *lab.containers()),
     }
     for place, text in places.items():
         assert len(text) > 2, place

@@ -14,6 +14,7 @@ from tests.lab.conftest import ROOT, Lab, pulumi
 from tests.lab.credentials import accepted, generated
 from tests.lab.load import Load
 
+Note = Callable[[str, str], None]
 PARROT = {
     "port": 8090,
     "build": {"workspace": "tests/fixtures/other-team", "folder": "services/parrot"},
@@ -80,13 +81,16 @@ def exactly_once(load: Load) -> None:
     ],
 )
 def test_nobody_notices_a_release(
-    deployed: Stack, base: str, title: str, change: Callable[[Stack], Stack], capsys: pytest.CaptureFixture[str]
+    deployed: Stack,
+    base: str,
+    title: str,
+    change: Callable[[Stack], Stack],
+    record_property: Note,
 ) -> None:
     change(deployed)
     with Load(base) as load, load.during():
         deployed.up()
-    with capsys.disabled():
-        print(f"\n  {load.report(title)}")
+    record_property("load", load.report(title))
     assert load.failures == []
     assert len(load.seconds) > 200
     exactly_once(load)
@@ -95,15 +99,14 @@ def test_nobody_notices_a_release(
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", ["database-parrot", "database-order-owner", "nats-order", "redis-product"])
 def test_nobody_notices_a_rotation_and_the_old_value_is_worth_nothing(  # noqa: PLR0917
-    deployed: Stack, lab: Lab, platform: Platform, base: str, name: str, capsys: pytest.CaptureFixture[str]
+    deployed: Stack, lab: Lab, platform: Platform, base: str, name: str, record_property: Note
 ) -> None:
     old = generated(name)
     assert accepted(lab, platform, name, 1, old)
     before = {component: container["Id"] for component, container in lab.inspect().items()}
     with Load(base) as load, load.during():
         deployed.change(rotations={name: 2}).up()
-    with capsys.disabled():
-        print(f"\n  {load.report(f'rotated {name}')}")
+    record_property("load", load.report(f"rotated {name}"))
     assert load.failures == []
     exactly_once(load)
     new = generated(name)
@@ -158,7 +161,7 @@ def test_nobody_notices_a_bad_release(  # noqa: PLR0917
     bad: dict[str, str],
     good: dict[str, str],
     says: str,
-    capsys: pytest.CaptureFixture[str],
+    record_property: Note,
 ) -> None:
     before = lab.inspect()["parrot"]["Id"]
     with Load(base) as load, load.during():
@@ -167,8 +170,7 @@ def test_nobody_notices_a_bad_release(  # noqa: PLR0917
         assert says in failed.stdout + failed.stderr
         assert lab.run("docker", "inspect", "-f", "{{.State.Health.Status}}", before).strip() == "healthy"
         deployed.parrot(variables=good, limits={"memory": "256MB"}).up()
-    with capsys.disabled():
-        print(f"\n  {load.report(f'{title}, then a good release')}")
+    record_property("load", load.report(f"{title}, then a good release"))
     assert load.failures == []
     exactly_once(load)
     parrots = lab.run("docker", "ps", "-aq", "--filter", "label=a4co.component=parrot").split()

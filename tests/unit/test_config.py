@@ -69,6 +69,10 @@ def test_schema_and_page_are_current() -> None:
     assert (ROOT / "docs" / "configuration.md").read_text() == markdown(), "python -m config docs"
 
 
+def test_every_key_has_a_meaning() -> None:
+    assert [line for line in markdown().splitlines() if line.endswith("|  |")] == []
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"), [(30, "30s"), (60, "1m0s"), (90, "1m30s"), (1.5, "1.5s"), (3600, "1h0m0s"), (0, "0s")]
 )
