@@ -1,16 +1,31 @@
 """What every kind of test shares."""
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share the lab run one after the other, those of the platform beside those of the stand-ins."""
+    """Whatever is in tests/lab needs the lab, and takes longest: it begins first."""
     for item in items:
-        folder = item.path.parent.name
-        if folder == "lab":
+        if item.path.parent.name == "lab":
             item.add_marker(pytest.mark.lab)
-        if item.get_closest_marker("lab"):
-            item.add_marker(pytest.mark.xdist_group(folder))
+    items.sort(key=lambda item: item.path.parent.name != "lab")
+
+
+class Rooms(LoadScopeScheduling):
+    """Tests that share the lab run one after the other: the platform's beside the stand-ins', the rest anywhere."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        for shared in ("tests/lab/", "tests/plugins/test_lab"):
+            if nodeid.startswith(shared):
+                return shared
+        return nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Rooms:
+    """The rooms decide which process runs a test."""
+    return Rooms(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
