@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import pulumi_docker as docker
 from pulumi import Input, Output, ResourceOptions
-from pulumi_command import remote
 
 from components.host import Host
 from config.service import Health, Limits
@@ -41,8 +40,8 @@ class Spec:
     revision: Input[str] | None = None
 
 
-def hardened(name: str, spec: Spec, *, host: Host, opts: ResourceOptions) -> tuple[docker.Container, remote.Command]:
-    """A container, and the command that bounds its processes and is done once it is healthy.
+def hardened(name: str, spec: Spec, *, host: Host, opts: ResourceOptions) -> "Running":
+    """A container with bounded processes, known to others once it is healthy.
 
     One with a fixed name (it owns a volume or a port) is replaced old-first; any other is replaced
     new-first, so that the old one serves until the new one is healthy.
@@ -103,7 +102,16 @@ def hardened(name: str, spec: Spec, *, host: Host, opts: ResourceOptions) -> tup
         ),
         opts=ResourceOptions.merge(opts, ResourceOptions(deleted_with=container)),
     )
-    return container, ready
+    id, name_ = (Output.all(value, ready.id).apply(lambda known: known[0]) for value in (container.id, container.name))
+    return Running(id, name_)
+
+
+@dataclass(frozen=True)
+class Running:
+    """A container that is healthy: what is known of it is known only then."""
+
+    id: Output[str]
+    name: Output[str]
 
 
 def bind(source: Input[str], target: str) -> docker.ContainerMountArgs:

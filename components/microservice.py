@@ -59,7 +59,7 @@ class Microservice(pulumi.ComponentResource):
                 owned = {**files, "DATABASE_URL": self.database.owner_url}
                 migrated = self._migrate(name, service, platform, image, variables, owned, networks, host)
         bundle = Bundle(name, files, host=host, opts=child) if files else None
-        container, ready = hardened(
+        running = hardened(
             f"{platform.prefix}-{name}",
             Spec(
                 component=name,
@@ -79,7 +79,7 @@ class Microservice(pulumi.ComponentResource):
             host=host,
             opts=ResourceOptions.merge(child, ResourceOptions(depends_on=[migrated] if migrated else [])),
         )
-        self.container = Output.all(container.name, ready.id).apply(lambda both: both[0])
+        self.container = running.name
         self.register_outputs({"container": self.container})
 
     def _migrate(  # noqa: PLR0917

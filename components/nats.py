@@ -61,7 +61,7 @@ class Nats(pulumi.ComponentResource):
             opts=child,
         )
         files = Bundle(name, {"nats.conf": render("nats.conf", nats=config)}, host=host, opts=child)
-        _, ready = hardened(
+        server = hardened(
             full_name,
             Spec(
                 component=name,
@@ -96,7 +96,7 @@ class Nats(pulumi.ComponentResource):
             opts=child,
         )
         self.urls = {
-            user: Output.all(credentials[user].current, ready.id).apply(
+            user: Output.all(credentials[user].current, server.id).apply(
                 lambda known, name=self.accounts.names[user]: f"nats://{name}:{known[0]}@nats:{PORT}"
             )
             for user in services

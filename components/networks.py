@@ -11,8 +11,9 @@ from config.service import NetworkName
 # Docker does not mind when a subnet hides something that the host has a route to.
 _CHECK = """\
 check() {
-    docker network inspect "$1" >/dev/null 2>&1 && return
-    taken=$( { ip -4 route show root "$2"; ip -4 route show match "$2"; } | grep -v ^default | head -n 1)
+    own=br-$(docker network inspect -f '{{.Id}}' "$1" 2>/dev/null | cut -c1-12)
+    taken=$( { ip -4 route show root "$2"; ip -4 route show match "$2"; } |
+        grep -v -e ^default -e "dev $own " | head -n 1)
     test -z "$taken" || { echo "$2 of $1 overlaps a route of the host: $taken; choose another subnet" >&2; exit 1; }
 }
 """

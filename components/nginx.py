@@ -66,7 +66,7 @@ class Nginx(pulumi.ComponentResource):
             stdin=pack(render_routes(platform, "empty", {})),
             opts=child,
         )
-        container, ready = hardened(
+        running = hardened(
             full_name,
             Spec(
                 component=name,
@@ -99,5 +99,5 @@ class Nginx(pulumi.ComponentResource):
             host=host,
             opts=child,
         )
-        self.container = Output.all(container.name, ready.id).apply(lambda both: both[0])
+        self.container = running.name
         self.register_outputs({"container": self.container})

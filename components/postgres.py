@@ -46,7 +46,7 @@ class Postgres(pulumi.ComponentResource):
         settings = render("postgresql.conf", postgres=config, limits=config.limits)
         files = Bundle(name, {"postgresql.conf": settings}, host=host, opts=child)
         password = Bundle(f"{name}-superuser", {"password": superuser.current}, host=host, opts=child)
-        container, ready = hardened(
+        server = hardened(
             full_name,
             Spec(
                 component=name,
@@ -84,10 +84,10 @@ class Postgres(pulumi.ComponentResource):
         )
         locked = host.run(
             f"{name}-lock-superuser",
-            Output.format("docker exec {0} psql -qX -U postgres -c 'ALTER ROLE postgres PASSWORD NULL'", container.id),
+            Output.format("docker exec {0} psql -qX -U postgres -c 'ALTER ROLE postgres PASSWORD NULL'", server.id),
             opts=child,
         )
-        self.container = Output.all(container.id, ready.id, locked.id).apply(lambda all_: all_[0])
+        self.container = Output.all(server.id, locked.id).apply(lambda both: both[0])
         self.register_outputs({"container": self.container})
 
 

@@ -53,7 +53,7 @@ class Redis(pulumi.ComponentResource):
             opts=child,
         )
         files = Bundle(name, {"redis.conf": render("redis.conf", redis=config)}, host=host, opts=child)
-        _, ready = hardened(
+        server = hardened(
             full_name,
             Spec(
                 component=name,
@@ -87,7 +87,7 @@ class Redis(pulumi.ComponentResource):
             opts=child,
         )
         self.urls = {
-            user: Output.all(credentials[user].current, ready.id).apply(
+            user: Output.all(credentials[user].current, server.id).apply(
                 lambda known, name=self.accounts.names[user]: f"redis://{name}:{known[0]}@redis:{PORT}/0"
             )
             for user in prefixes

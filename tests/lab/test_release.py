@@ -175,3 +175,17 @@ def test_nobody_notices_a_bad_release(  # noqa: PLR0917
     exactly_once(load)
     parrots = lab.run("docker", "ps", "-aq", "--filter", "label=a4co.component=parrot").split()
     assert len(parrots) == 1, "the failed container is gone"
+
+
+def test_a_subnet_that_hides_a_route_of_the_host_stops_everything_before_it_begins(deployed: Stack, lab: Lab) -> None:
+    before = {component: container["Id"] for component, container in lab.inspect().items()}
+    networks = {"frontend": {"subnet": "10.77.0.0/24", "internal": False}}
+    lab.as_root("ip", "route", "add", "10.77.0.0/25", "dev", "lo")
+    try:
+        failed = deployed.change(networks=networks).up(check=False)
+    finally:
+        lab.as_root("ip", "route", "del", "10.77.0.0/25", "dev", "lo")
+        deployed.change(networks={"frontend": {"subnet": "172.20.0.0/24", "internal": False}})
+    assert failed.returncode != 0
+    assert "10.77.0.0/24 of a4co-lab-frontend-net overlaps a route of the host" in failed.stdout + failed.stderr
+    assert {component: container["Id"] for component, container in lab.inspect().items()} == before

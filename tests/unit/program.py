@@ -17,6 +17,7 @@ HOST = {"address": "192.0.2.10", "user": "deploy", "hostKey": "ssh-ed25519 AAAAC
 class Recorder(pulumi.runtime.Mocks):
     """Notes every resource that the program registers, and makes up what a provider would compute."""
 
+    gates: bool = True  # false: no container ever becomes healthy
     resources: list[pulumi.runtime.MockResourceArgs] = field(default_factory=list)
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
@@ -27,7 +28,8 @@ class Recorder(pulumi.runtime.Mocks):
             "docker:index/image:Image": {"repoDigest": "sha256:" + "2" * 64},
             "random:index/randomPassword:RandomPassword": {"result": f"generated-for-{args.name}"},
         }.get(args.typ, {})
-        return f"{args.name}-id", {**args.inputs, **computed}
+        passed = self.gates or not args.name.endswith("-ready")
+        return f"{args.name}-id" if passed else None, {**args.inputs, **computed}
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> NoReturn:
         raise AssertionError(f"the program calls {args.token}: a preview would contact the host")
@@ -45,11 +47,11 @@ class Recorder(pulumi.runtime.Mocks):
         return self.of_type("command:remote:Command")
 
 
-def run(stack: str = "test", **sections: Any) -> Recorder:
+def run(stack: str = "test", *, gates: bool = True, **sections: Any) -> Recorder:
     """Run `__main__.py` with these sections of configuration."""
-    recorder = Recorder()
+    recorder = Recorder(gates)
     values = {"host": HOST, "environment": "development", **sections}
-    pulumi.runtime.set_mocks(recorder, project="a4co", stack=stack, preview=False)
+    pulumi.runtime.set_mocks(recorder, project="a4co", stack=stack, preview=not gates)
     pulumi.runtime.set_all_config(
         {f"a4co:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
     )

@@ -161,3 +161,11 @@ def test_the_components(recorded: Recorder) -> None:
         *("Host", "Networks", "Postgres", "Nats", "Redis", "Nginx", "Routes"),
         *("Accounts", "Bundle", "Credential", "Database", "Microservice", "Secrets", "ServerImage", "ServiceImage"),
     }
+
+
+def test_nobody_asks_a_server_before_it_is_healthy() -> None:
+    """While no container is healthy, what is to be told to them stays unknown."""
+    waiting = run(gates=False).commands
+    for name in ("postgres-lock-superuser", "order-service-database", "routes"):
+        assert "create" not in waiting[name], name
+    assert "stdin" not in waiting["order-service"], "its secrets hold addresses of servers"
