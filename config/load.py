@@ -97,14 +97,17 @@ def _problem(error: Any) -> Problem:
     """One wrong field: where it is, what is wrong, the value, and for a misspelt key the nearest known one."""
     where = [str(part) for part in error["loc"] if part != "[key]"]
     if error["type"] == "extra_forbidden":
-        known = _keys_at(error["loc"][:-1])
-        near = difflib.get_close_matches(where[-1], known, n=1)
-        way_out = f"did you mean {near[0]}?" if near else f"known here: {', '.join(sorted(known))}"
-        return Problem(".".join(where), f"is not a known key; {way_out}")
+        return _unknown_key(where, _keys_at(error["loc"][:-1]))
     reason = error["msg"].removeprefix("Value error, ")
     value = error["input"]
     shown = f" (it is {value!r})" if isinstance(value, str | int | float) and repr(value) not in reason else ""
     return Problem(".".join(where), reason + shown)
+
+
+def _unknown_key(where: list[str], known: list[str]) -> Problem:
+    near = difflib.get_close_matches(where[-1], known, n=1)
+    way_out = f"did you mean {near[0]}?" if near else f"known here: {', '.join(sorted(known))}"
+    return Problem(".".join(where), f"is not a known key; {way_out}")
 
 
 def _keys_at(place: tuple[Any, ...]) -> list[str]:
@@ -131,7 +134,5 @@ def _secret_keys(
         if key in platform.secret_keys and key not in secret:
             problems.append(Problem(key, f"is written in clear: `pulumi config set --secret {key}` encrypts it"))
         elif key not in known and key not in platform.secret_keys and complete:
-            near = difflib.get_close_matches(key, [*known, *platform.secret_keys], n=1)
-            way_out = f"did you mean {near[0]}?" if near else f"known here: {', '.join(sorted(known))}"
-            problems.append(Problem(key, f"is not a known key; {way_out}"))
+            problems.append(_unknown_key([key], [*known, *platform.secret_keys]))
     return problems

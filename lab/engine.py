@@ -13,6 +13,7 @@ from pathlib import Path
 from lab import leftovers
 from lab.steps import Step, StepError
 
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _PID_FILES = {
     "dockerd": Path("/var/run/docker.pid"),
     "containerd": Path("/var/run/docker/containerd/containerd.pid"),
@@ -58,9 +59,8 @@ def ensure(step: Step) -> None:
 
 
 def ensure_browser(step: Step) -> None:
-    """See to it that the tests find a Chromium; what they look for is in tests/lab/test_browser.py."""
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    if not any(map(shutil.which, names)):
+    """See to it that the tests find a Chromium."""
+    if not any(map(shutil.which, BROWSERS)):
         if not (os.geteuid() == 0 and shutil.which("apt-get")):
             raise StepError("no Chromium on this machine, and a test needs one", "install Chromium or Chrome", step.log)
         apt_install(step, "chromium")
