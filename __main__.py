@@ -5,29 +5,42 @@ from pulumi import ResourceOptions
 
 import config
 from components.host import Host
-from components.image import ServerImage, ServiceImage
+from components.images import Images
 from components.microservice import Microservice
 from components.nats import Nats
 from components.networks import Networks
 from components.nginx import Nginx
 from components.postgres import Postgres
+from components.preflight import preflight
+from components.promotion import Promotion
 from components.redis import Redis
-from components.routes import Routes
+from components.release import Release
 from components.secrets import Secrets
 
 platform = config.load()
 configured = config.secrets(platform)
+if not pulumi.runtime.is_dry_run():
+    preflight(platform)
 
-host = Host("host", platform.host, directory=platform.directory)
-on_host = ResourceOptions(providers=[host.provider])
+promotion = Promotion(platform)
+bare = Host(
+    "host",
+    platform.host,
+    directory=platform.directory,
+    registry=platform.registry,
+    registry_password=configured.get(config.REGISTRY_PASSWORD),
+    opts=ResourceOptions(depends_on=promotion.checked),
+)
+on_host = ResourceOptions(providers=[bare.provider])
+images = Images("images", platform, promoted=promotion.images, host=bare, opts=on_host)
+host = bare.after(images.present)
 networks = Networks("networks", platform.networks, prefix=platform.prefix, host=host, opts=on_host)
 secrets = Secrets("secrets", platform)
 
 
 def server(kind, name):
     """A server component with its image."""
-    image = ServerImage(f"{name}-image", platform.images.reference(name), opts=on_host)
-    return kind(name, platform, image=image.id, networks=networks, host=host, opts=on_host)
+    return kind(name, platform, image=images.of(name), networks=networks, host=host, opts=on_host)
 
 
 postgres = server(Postgres, "postgres")
@@ -40,14 +53,7 @@ services = {
         service.name,
         service,
         platform=platform,
-        image=ServiceImage(
-            f"{service.name}-image",
-            service,
-            repository=platform.prefix,
-            node_image=platform.images.reference("node"),
-            architecture=platform.host.architecture,
-            opts=on_host,
-        ).id,
+        image=images.of(service.name),
         secrets=secrets.of(service, configured=configured, nats=nats, redis=redis),
         networks=networks,
         postgres=postgres,
@@ -56,20 +62,22 @@ services = {
     )
     for service in platform.services.values()
 }
-routes = Routes(
-    "routes",
+release = Release(
+    "release",
     platform,
     nginx=nginx.container,
-    containers={name: service.container for name, service in services.items()},
+    postgres=postgres.container,
+    services={name: service.containers for name, service in services.items()},
+    images=images,
     host=host,
 )
 
 # What a rotation replaced is forgotten once nothing uses it any more.
 for holder in (nats.accounts, redis.accounts, *(service.database for service in services.values())):
     if holder:
-        holder.forget_old(after=[routes.done])
+        holder.forget_old(after=[release.done])
 
-pulumi.export("revision", routes.revision)
-pulumi.export("containers", {name: service.container for name, service in services.items()})
+pulumi.export("release", release.live)
+pulumi.export("images", images.references)
 pulumi.export("shop", f"http://{platform.host.address}:{platform.host.http_port}/")
 pulumi.export("dashboard", f"http://{platform.host.address}:{platform.host.http_port}/dashboard/")

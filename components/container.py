@@ -87,7 +87,11 @@ def hardened(name: str, spec: Spec, *, host: Host, opts: ResourceOptions) -> "Ru
         must_run=True,
         opts=ResourceOptions.merge(
             opts,
-            ResourceOptions(delete_before_replace=spec.name is not None, replace_on_changes=_REPLACED_ON),
+            ResourceOptions(
+                delete_before_replace=spec.name is not None,
+                replace_on_changes=_REPLACED_ON,
+                depends_on=host.waits_for,
+            ),
         ),
     )
     # The provider's own `wait` neither fails fast nor says why, and accepts a sick container the second time.

@@ -2,7 +2,7 @@
 
 import hashlib
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pulumi
 from pulumi import Input, Output, ResourceOptions
@@ -19,12 +19,12 @@ _USER = "1001:1001"
 
 
 class Microservice(pulumi.ComponentResource):
-    """A service in a new container beside the old one. `container` is its name, known once it is healthy.
+    """A service in new containers beside the old ones. `containers` are their names, known once all are healthy.
 
     Secrets are files in /run/secrets, which the image's entrypoint turns into variables of the process.
     """
 
-    container: Output[str]
+    containers: Output[Sequence[str]]
     database: Database | None = None
 
     def __init__(
@@ -49,7 +49,7 @@ class Microservice(pulumi.ComponentResource):
                 f"{name}-database",
                 service.database,
                 platform,
-                connections=2 * service.pool_size,  # old and new side by side
+                connections=2 * service.replicas * service.pool_size,  # old and new side by side
                 postgres=postgres,
                 host=host,
                 opts=child,
@@ -59,28 +59,26 @@ class Microservice(pulumi.ComponentResource):
                 owned = {**files, "DATABASE_URL": self.database.owner_url}
                 migrated = self._migrate(name, service, platform, image, variables, owned, networks, host)
         bundle = Bundle(name, files, host=host, opts=child) if files else None
-        running = hardened(
-            f"{platform.prefix}-{name}",
-            Spec(
-                component=name,
-                stack=platform.stack,
-                image=image,
-                user=_USER,
-                envs=variables,
-                networks=[networks.join(part) for part in service.networks],
-                mounts=[bind(bundle.path, "/run/secrets")] if bundle else [],
-                tmpfs={"/tmp": "size=64m,mode=1777"},  # noqa: S108
-                check=["CMD", "wget", "-q", "-O", "/dev/null", f"http://127.0.0.1:{service.port}{service.health.path}"],
-                health=service.health,
-                limits=service.limits,
-                grace=service.grace,
-                revision=Output.all(image, bundle.path if bundle else "").apply(_revision),
-            ),
-            host=host,
-            opts=ResourceOptions.merge(child, ResourceOptions(depends_on=[migrated] if migrated else [])),
+        spec = Spec(
+            component=name,
+            stack=platform.stack,
+            image=image,
+            user=_USER,
+            envs=variables,
+            networks=[networks.join(part) for part in service.networks],
+            mounts=[bind(bundle.path, "/run/secrets")] if bundle else [],
+            tmpfs={"/tmp": "size=64m,mode=1777"},  # noqa: S108
+            check=["CMD", "wget", "-q", "-O", "/dev/null", f"http://127.0.0.1:{service.port}{service.health.path}"],
+            health=service.health,
+            limits=service.limits,
+            grace=service.grace,
+            revision=Output.all(image, bundle.path if bundle else "").apply(_revision),
         )
-        self.container = running.name
-        self.register_outputs({"container": self.container})
+        later = host.after(migrated) if migrated else host
+        first = f"{platform.prefix}-{name}"
+        names = [first, *(f"{first}-{number}" for number in range(2, service.replicas + 1))]
+        self.containers = Output.all(*(hardened(one, spec, host=later, opts=child).name for one in names))
+        self.register_outputs({"containers": self.containers})
 
     def _migrate(  # noqa: PLR0917
         self,

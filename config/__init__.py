@@ -1,7 +1,7 @@
 """What is deployed. This package alone reads a stack's configuration."""
 
-from config.platform import Platform
+from config.platform import REGISTRY_PASSWORD, Platform
 from config.program import load, secrets
 from config.service import Service
 
-__all__ = ["Platform", "Service", "load", "secrets"]
+__all__ = ["REGISTRY_PASSWORD", "Platform", "Service", "load", "secrets"]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Network, ip_address
 
-from config.platform import Platform
+from config.platform import REGISTRY_PASSWORD, Platform
 from config.service import Service
 
 # Docker's first bridge; the pools from which it makes further ones move out of the way by themselves.
@@ -154,6 +154,12 @@ def _clear_secrets(platform: Platform) -> Iterator[Problem]:
                 yield Problem(path, "holds a password in clear: declare it under `secrets`")
             elif variable in service.secrets:
                 yield Problem(path, "is declared as a secret too: remove one of the two")
+        for variable, secret in service.secrets.items():
+            if secret.config == REGISTRY_PASSWORD:
+                yield Problem(
+                    f"services.{service.name}.secrets.{variable}",
+                    f"{secret.config} is the registry's: no service gets it",
+                )
 
 
 def _memory_of_servers(platform: Platform) -> Iterator[Problem]:
@@ -177,7 +183,7 @@ def _memory_of_servers(platform: Platform) -> Iterator[Problem]:
 
 
 def _connections(platform: Platform) -> Iterator[Problem]:
-    pools = {s.name: s.pool_size for s in platform.services.values() if s.database}
+    pools = {s.name: s.pool_size * s.replicas for s in platform.services.values() if s.database}
     needed = 2 * sum(pools.values()) + len(pools) + 3
     if needed > platform.postgres.max_connections:
         yield Problem(
@@ -191,7 +197,7 @@ def _capacity(platform: Platform) -> Iterator[Problem]:
     """Reservations fit the host while the old and the new revision of every service run; limits may exceed it."""
     host = platform.host
     servers = [platform.postgres.limits, platform.nats.limits, platform.redis.limits, platform.edge.limits]
-    services = [service.limits for service in platform.services.values()]
+    services = [service.limits for service in platform.services.values() for _ in range(service.replicas)]
     reserved = sum(x.reserved_memory for x in servers) + 2 * sum(x.reserved_memory for x in services)
     if reserved > host.memory:
         reason = f"{host.memory} MB, but {reserved} MB are reserved while old and new services run side by side"
@@ -215,9 +221,11 @@ def _production(platform: Platform) -> Iterator[Problem]:
             yield Problem(f"images.{part}", "is an image of the lab: name the official one")
     for service in platform.services.values():
         path = f"services.{service.name}"
-        if service.image is None:
-            yield Problem(f"{path}.image", "production runs what staging has proved: give the image by digest")
-        elif "@sha256:" not in service.image:
+        if service.image is None and platform.promotion is None:
+            yield Problem(
+                f"{path}.image", "production runs what staging has proved: give `promotion`, or the image by digest"
+            )
+        elif service.image and "@sha256:" not in service.image:
             yield Problem(f"{path}.image", f"{service.image} can change under its tag: add @sha256:…")
         if "*" in service.variables.get("CORS_ORIGINS", ""):
             yield Problem(

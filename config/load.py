@@ -27,6 +27,25 @@ class Loaded:
     warnings: list[Problem]
 
 
+def read(stack: str) -> Loaded:
+    """The stack that a file of the project describes."""
+    path = ROOT / f"Pulumi.{stack}.yaml"
+    if not path.is_file():
+        raise ConfigurationError(f"{path.name} is missing; there are {', '.join(stacks())}")
+    try:
+        values: dict[str, Any] = (yaml.safe_load(path.read_text()) or {}).get("config") or {}
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"{path.name} is no YAML: {error}") from None
+    own = {key.removeprefix("a4co:"): value for key, value in values.items() if key.startswith("a4co:")}
+    secret = frozenset(key for key, value in own.items() if isinstance(value, dict) and set(value) == {"secure"})
+    return build(stack, own, secret=secret)
+
+
+def stacks() -> list[str]:
+    """Every stack that has a file."""
+    return sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml"))
+
+
 def build(stack: str, sections: dict[str, Any], *, secret: frozenset[str] = frozenset()) -> Loaded:
     """Validate one stack's sections: the keys of its file without `a4co:`. `secret` are those set with `--secret`."""
     raw, problems = _raw(sections)
@@ -68,8 +87,13 @@ def _raw(sections: dict[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
             problems.append(Problem("host.file", f"{host['file']} is missing: `make up` starts the lab and writes it"))
             raw["host"] = _STAND_IN_HOST
     services = raw.get("services", {})
-    catalogue: dict[str, Any] = yaml.safe_load((ROOT / "config" / "catalogue.yaml").read_text())
-    raw["services"] = merge(catalogue, services) if isinstance(services, dict) else services
+    catalogue = ROOT / str(raw.get("catalogue", Platform.model_fields["catalogue"].default))
+    if catalogue.is_file():
+        entries: dict[str, Any] = yaml.safe_load(catalogue.read_text()) or {}
+        raw["services"] = merge(entries, services) if isinstance(services, dict) else services
+    else:
+        problems.append(Problem("catalogue", f"{raw['catalogue']} is missing: name a file of the project"))
+        raw["services"] = services
     return raw, problems
 
 

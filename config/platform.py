@@ -7,7 +7,20 @@ from typing import Any, Literal
 from pydantic import Field, PositiveInt, field_validator
 
 from config.service import Limits, Service
-from config.types import Cpus, Duration, HostKey, ImageReference, MemoryMB, Model, Name, Port, Subnet
+from config.types import (
+    Cpus,
+    Duration,
+    HostKey,
+    ImageReference,
+    MemoryMB,
+    Model,
+    Name,
+    Port,
+    RegistryAddress,
+    Subnet,
+)
+
+REGISTRY_PASSWORD = "registryPassword"  # the secret's key in a stack file  # noqa: S105
 
 
 class Host(Model):
@@ -41,6 +54,18 @@ class Images(Model):
         """Full reference of one part's image, from the mirror if there is one."""
         image: str = getattr(self, part)
         return f"{self.mirror}/{image}" if self.mirror else image
+
+
+class Registry(Model):
+    """Where built services are pushed to, and who may: the same user pulls. The password is `registryPassword`."""
+
+    address: RegistryAddress = Field(description="host[:port][/path], like ghcr.io/a-team/a-shop")
+    user: str | None = Field(default=None, min_length=1, description="who logs in there; without one nobody does")
+
+    @property
+    def server(self) -> str:
+        """The registry itself, without the path."""
+        return self.address.partition("/")[0]
 
 
 class Network(Model):
@@ -117,6 +142,13 @@ class Edge(Model):
     limits: Limits = Limits(cpus=0.5, memory=128, reserved_memory=64)
 
 
+class Promotion(Model):
+    """The release of another stack whose images this stack runs."""
+
+    source: Name = Field(alias="from", description="the stack that has proved it")
+    release: str = Field(pattern=r"^[0-9a-f]{12}$", description="its id, as `make releases` lists it")
+
+
 class Platform(Model):
     """Everything that one stack deploys."""
 
@@ -126,12 +158,24 @@ class Platform(Model):
     )
     host: Host
     images: Images = Images()
+    registry: Registry | None = Field(
+        default=None, description="built services are pushed there; without one they stay on the host"
+    )
     networks: Networks = Networks()
     postgres: Postgres = Postgres()
     nats: Nats = Nats()
     redis: Redis = Redis()
     edge: Edge = Edge()
-    services: dict[Name, Service] = Field(description="changes and additions to config/catalogue.yaml, by name")
+    catalogue: str = Field(
+        default="config/catalogue.yaml", min_length=1, description="file with the services, relative to the project"
+    )
+    services: dict[Name, Service] = Field(description="changes and additions to the catalogue, by name")
+    promotion: Promotion | None = Field(
+        default=None, description="images of services come from another stack's release"
+    )
+    kept_releases: int = Field(
+        default=5, ge=2, le=50, description="releases that can be rolled back to: their images stay on the host"
+    )
     log_level: Literal["debug", "info", "warn", "error"] = Field(default="info", description="of the services")
     protect_data: bool = Field(default=True, description="refuse to destroy the data volumes")
 
@@ -169,8 +213,10 @@ class Platform(Model):
 
     @property
     def secret_keys(self) -> dict[str, list[str]]:
-        """Services that use each secret which operators set, by the secret's key in the stack file."""
+        """Who uses each secret which operators set, by the secret's key in the stack file."""
         keys: dict[str, list[str]] = {}
+        if self.registry and self.registry.user:
+            keys[REGISTRY_PASSWORD] = [f"the registry {self.registry.server}"]
         for service in self.services.values():
             for secret in service.secrets.values():
                 if secret.config:

@@ -84,7 +84,7 @@ def _table(properties: dict[str, Any], definitions: dict[str, Any]) -> list[str]
 
 def _default(value: Any) -> str:
     if isinstance(value, dict) and "cpus" in value:
-        return ", ".join(f"{key} {memory_text(v) if 'emory' in key else v}" for key, v in value.items())
+        return ", ".join(f"{key} {v}" for key, v in value.items())
     if isinstance(value, dict):
         return "see its section"
     return str(value).lower() if isinstance(value, bool) else str(value)

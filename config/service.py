@@ -98,6 +98,7 @@ class Service(Model):
     )
     migrate: tuple[str, ...] = Field(default=(), description="command that brings the database's schema up to date")
     routes: tuple[Route, ...] = Field(default=(), description="public paths that lead to it")
+    replicas: int = Field(default=1, ge=1, le=20, description="containers that share its requests")
     limits: Limits = Limits()
     health: Health = Health()
     grace: Duration = Field(default=timedelta(seconds=30), description="time to finish what is in flight when stopped")

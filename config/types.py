@@ -10,6 +10,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
     StringConstraints,
     WithJsonSchema,
 )
@@ -69,12 +70,14 @@ MemoryMB = Annotated[
     int,
     BeforeValidator(_memory),
     Field(ge=1),
+    PlainSerializer(memory_text, when_used="json"),
     WithJsonSchema({"type": "string", "pattern": MEMORY_PATTERN}),
 ]
 Duration = Annotated[
     timedelta,
     BeforeValidator(_duration),
     Field(ge=timedelta(0)),
+    PlainSerializer(duration_text, when_used="json"),
     WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN}),
 ]
 Cpus = Annotated[float, Field(gt=0, le=256, description="processors; 0.5 is half of one")]
@@ -90,6 +93,10 @@ ImageReference = Annotated[
         pattern=r"^[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)*(:[A-Za-z0-9_.-]{1,128})?(@sha256:[0-9a-f]{64})?$",
         max_length=300,
     ),
+]
+RegistryAddress = Annotated[
+    str,
+    StringConstraints(pattern=r"^([a-z0-9-]+(\.[a-z0-9-]+)+(:\d+)?|[a-z0-9-]+:\d+)(/[a-z0-9._-]+)*$", max_length=200),
 ]
 HostKey = Annotated[
     str, StringConstraints(pattern=r"^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/=]+$")

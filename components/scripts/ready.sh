@@ -16,11 +16,6 @@ while :; do
     test "$(date +%s)" -lt "$deadline" || { reason="is not healthy after $3 s"; break; }
     sleep 0.3
 done
-{
-    echo "$name $reason; nothing was moved to it"
-    echo "its last health checks:"
-    docker inspect -f '{{range .State.Health.Log}}{{.ExitCode}} {{.Output}}{{println}}{{end}}' "$container" | tail -n 5
-    echo "its last log lines:"
-    docker logs --tail 20 "$container" 2>&1
-} >&2
+echo "$name $reason; nothing was moved to it" >&2
+bash "$(dirname "$0")/report.sh" "$container" >&2
 exit 1
