@@ -7,9 +7,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from lab import debian, deploy, engine, host, images, toolchain
+from lab import debian, deploy, engine, host, images, registry, toolchain
 from lab.checkout import Checkout
-from lab.steps import Steps
+from lab.steps import StepError, Steps
 
 
 def up(steps: Steps, checkout: Checkout, arguments: list[str]) -> int:
@@ -17,7 +17,7 @@ def up(steps: Steps, checkout: Checkout, arguments: list[str]) -> int:
     started = time.monotonic()
     _set_up(steps, checkout)
     with steps.step("platform") as step:
-        deploy.prepare(step, checkout, host.on(checkout))
+        deploy.prepare(step, checkout)
         deploy.up(step, checkout, *arguments)
     ports = checkout.ports
     steps.say(f"\nshop       http://127.0.0.1:{ports['http']}/")
@@ -37,27 +37,27 @@ def test(steps: Steps, checkout: Checkout, arguments: list[str]) -> int:
     return steps.hand_over(*pytest, env=deploy.environment(checkout), cwd=checkout.root)
 
 
-def preview(steps: Steps, checkout: Checkout, arguments: list[str]) -> int:
-    """Show what `up` would change. The host is not asked, but has to be known."""
-    if (checkout.dir / "host.yaml").exists():
-        _toolchain(steps, checkout)
-    else:
-        _set_up(steps, checkout)
+def bench(steps: Steps, checkout: Checkout, arguments: list[str]) -> int:
+    """Measure the program beside Docker Compose. The platform is down meanwhile: only what is measured runs."""
+    command = (sys.executable, "-m", "bench")
+    env = deploy.environment(checkout)
+    _set_up(steps, checkout)
+    with steps.step("what a killed bench left") as step:
+        step.run(*command, "--clear", env=env, cwd=checkout.root, way_out="`make clean`, then run it again")
+    up(steps, checkout, [])
+    down(steps, checkout, [])
+    status = steps.hand_over(*command, *arguments, env=env, cwd=checkout.root)
+    return up(steps, checkout, []) or status
+
+
+def operate(name: str, steps: Steps, checkout: Checkout, arguments: list[str]) -> int:
+    """An operator's command on the lab's stack."""
+    if not (checkout.dir / "host.yaml").exists():
+        raise StepError("there is no lab yet", "`make up` makes it")
+    _toolchain(steps, checkout)
     with steps.step("stack") as step:
-        deploy.select(step, checkout)
-    command = (sys.executable, "-m", "ops", "preview", deploy.STACK, *arguments)
-    return steps.hand_over(*command, env=deploy.environment(checkout), cwd=checkout.root)
-
-
-def status(steps: Steps, checkout: Checkout, _: list[str]) -> int:
-    """Show every container on the lab host."""
-    rows = host.containers(checkout)
-    width = max((len(row[0]) for row in rows), default=0)
-    for name, state, restarts in rows:
-        steps.say(f"{name:{width}}  {state}, restarted {restarts} times")
-    if not rows:
-        steps.say("the lab host stands; nothing is deployed: `make up`")
-    return 0
+        deploy.prepare(step, checkout)
+    return steps.hand_over(*deploy.operation(name, *arguments), env=deploy.environment(checkout), cwd=checkout.root)
 
 
 def down(steps: Steps, checkout: Checkout, arguments: list[str]) -> int:
@@ -68,7 +68,7 @@ def down(steps: Steps, checkout: Checkout, arguments: list[str]) -> int:
     _set_up(steps, checkout)
     docker = host.on(checkout)
     with steps.step("remove the platform") as step:
-        deploy.prepare(step, checkout, docker)
+        deploy.prepare(step, checkout)
         deploy.destroy(step, checkout, *arguments)
     _, volumes = docker.ask("volume", "ls", "--quiet")
     if volumes:
@@ -87,8 +87,10 @@ def clean(steps: Steps, checkout: Checkout, _: list[str]) -> int:
     return 0
 
 
+OPERATIONS = ("preview", "status", "releases", "rollback", "promote")
 COMMANDS: dict[str, Callable[[Steps, Checkout, list[str]], int]] = {
-    "up": up, "test": test, "preview": preview, "status": status, "down": down, "clean": clean,
+    "up": up, "test": test, "bench": bench, "down": down, "clean": clean,
+    **{name: partial(operate, name) for name in OPERATIONS},
 }  # fmt: skip
 
 
@@ -108,20 +110,28 @@ def _lab(steps: Steps, checkout: Checkout) -> None:
         engine.ensure(step)
     if images.registry_answers():
         _host(steps, checkout, None)
+        _registry(steps, checkout, None)
         host.describe(checkout, stand_ins=False)
         return
     with steps.step("Debian 13") as step:
         base = debian.make(step, checkout)
     steps.parallel(partial(_host, steps, checkout, base), partial(_npm, steps, checkout))
-    images.make_all(steps, checkout, base, host.on(checkout))
+    make_images = partial(images.make_all, steps, checkout, base, host.on(checkout))
+    steps.parallel(partial(_registry, steps, checkout, base), make_images)
     host.describe(checkout, stand_ins=True)
 
 
 def _host(steps: Steps, checkout: Checkout, base: Path | None) -> None:
     with steps.step("lab host image") as step:
-        image = host.image(step, checkout, base)
+        image = host.build(step, checkout, "host", checkout.name, base)
     with steps.step("lab host") as step:
-        host.start(step, checkout, image)
+        checkout.take_slot()
+        host.start(step, checkout, image, trust=registry.trust(step, checkout))
+
+
+def _registry(steps: Steps, checkout: Checkout, base: Path | None) -> None:
+    with steps.step("registry") as step:
+        registry.start(step, checkout, registry.image(step, checkout, base))
 
 
 def _npm(steps: Steps, checkout: Checkout) -> None:

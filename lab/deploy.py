@@ -1,23 +1,16 @@
-"""Pulumi on the stack `lab`: its environment, and what a killed run left behind."""
+"""Pulumi and the operators' commands on the stack `lab`, and their environment."""
 
 import json
 import os
 import re
-import socket
-import subprocess
 import sys
 from typing import Any
 
 from lab import toolchain
 from lab.checkout import Checkout
-from lab.engine import Docker
 from lab.steps import Step, StepError
 
 STACK = "lab"
-_REMOVE = {
-    "docker:index/container:Container": ("rm", "--force", "--volumes"),
-    "docker:index/network:Network": ("network", "rm"),
-}
 
 
 def environment(checkout: Checkout) -> dict[str, str]:
@@ -57,7 +50,7 @@ def deployed(checkout: Checkout) -> bool:
 
 def select(step: Step, checkout: Checkout) -> None:
     """Have the stack, and have it chosen."""
-    _run(step, checkout, "stack", "select", "--create", STACK)
+    _run(step, checkout, *pulumi(checkout, "stack", "select", "--create", STACK))
 
 
 def add_key(step: Step, checkout: Checkout) -> None:
@@ -65,32 +58,27 @@ def add_key(step: Step, checkout: Checkout) -> None:
     step.run("ssh-add", "-q", checkout.dir / "ssh" / "id_ed25519", way_out="install the OpenSSH client")
 
 
-def prepare(step: Step, checkout: Checkout, docker: Docker) -> None:
-    """The stack, ready for an update: without the lock and the half-made containers of a run that was killed."""
+def prepare(step: Step, checkout: Checkout) -> None:
+    """The key and the stack, ready for whatever operates on it."""
     add_key(step, checkout)
     select(step, checkout)
-    for lock in (checkout.dir / "state" / ".pulumi" / "locks").rglob("*.json"):
-        holder = json.loads(lock.read_text())
-        if holder.get("hostname") == socket.gethostname() and _is_pulumi(holder["pid"]):
-            raise StepError(
-                f"another pulumi works on the lab (process {holder['pid']})", "wait until it ended, or end it", step.log
-            )
-        _run(step, checkout, "cancel", "--yes", "--stack", STACK)
-    if pending := _checkpoint(checkout).get("pending_operations"):
-        _forget(step, checkout, docker, pending)
 
 
 def up(step: Step, checkout: Checkout, *arguments: str) -> None:
     """Deploy."""
-    printed = _run(step, checkout, "up", "--yes", "--skip-preview", "--stack", STACK, *arguments)
-    step.note = _summary(printed)
+    step.note = _summary(_run(step, checkout, *operation("up", *arguments)))
 
 
 def destroy(step: Step, checkout: Checkout, *arguments: str) -> None:
     """Remove all but what is protected."""
+    _run(step, checkout, *operation("recover"))
     command = ("destroy", "--yes", "--skip-preview", "--exclude-protected", "--stack", STACK, *arguments)
-    printed = _run(step, checkout, *command)
-    step.note = _summary(printed)
+    step.note = _summary(_run(step, checkout, *pulumi(checkout, *command)))
+
+
+def operation(name: str, *arguments: str) -> tuple[str, ...]:
+    """The command line of an operator's command on the lab's stack."""
+    return (sys.executable, "-m", "ops", name, STACK, *arguments)
 
 
 def diagnosis(printed: str) -> str:
@@ -107,37 +95,17 @@ def diagnosis(printed: str) -> str:
     return ""
 
 
-def _run(step: Step, checkout: Checkout, *arguments: str) -> str:
+def _run(step: Step, checkout: Checkout, *command: str) -> str:
     return step.run(
-        *pulumi(checkout, *arguments), env=environment(checkout), cwd=checkout.root, explain=diagnosis,
+        *command, env=environment(checkout), cwd=checkout.root, explain=diagnosis,
         way_out="mend that and run it again: it carries on from here",
     )  # fmt: skip
-
-
-def _forget(step: Step, checkout: Checkout, docker: Docker, pending: list[dict[str, Any]]) -> None:
-    """Remove what a killed run was about to make, on the host and in the state."""
-    for operation in pending:
-        resource = operation["resource"]
-        if operation["type"] == "creating" and (remove := _REMOVE.get(resource["type"])):
-            docker.ask(*remove, resource["inputs"]["name"])
-    exported = checkout.dir / "exported.json"
-    _run(step, checkout, "stack", "export", "--stack", STACK, "--file", str(exported))
-    stack = json.loads(exported.read_text())
-    stack["deployment"].pop("pending_operations", None)
-    exported.write_text(json.dumps(stack))
-    _run(step, checkout, "stack", "import", "--stack", STACK, "--file", str(exported))
-    exported.unlink()
 
 
 def _checkpoint(checkout: Checkout) -> dict[str, list[dict[str, Any]]]:
     """The stack's last saved state; empty before the first deployment."""
     files = list((checkout.dir / "state" / ".pulumi" / "stacks").rglob(f"{STACK}.json"))
     return (json.loads(files[0].read_text())["checkpoint"].get("latest") or {}) if files else {}
-
-
-def _is_pulumi(pid: int) -> bool:
-    asked = subprocess.run(["ps", "-p", str(pid), "-o", "comm="], capture_output=True, text=True, check=False)
-    return asked.stdout.strip().rpartition("/")[2] == "pulumi"
 
 
 def _summary(printed: str) -> str:

@@ -3,6 +3,7 @@
 import json
 import shutil
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -23,7 +24,7 @@ CAPABILITIES = [
 ]  # fmt: skip
 _SPEC = "lab.spec"  # label: the hash of everything that the container was made of
 _OWNER = "lab.checkout"  # label: whose image it is
-_HERE = Docker()
+HERE = Docker()
 _AGAIN = "run it again; if it stays so, `make clean` removes the lab and the next `make up` makes a new one"
 
 
@@ -32,44 +33,53 @@ def on(checkout: Checkout) -> Docker:
     return Docker(("ssh", "-F", str(checkout.dir / "ssh" / "config"), "lab"))
 
 
-def image(step: Step, checkout: Checkout, base: Path | None) -> str:
-    """The host's image, on the Debian of `base` or else on the official one; gives its id."""
+def build(step: Step, checkout: Checkout, recipe: str, tag: str, base: Path | None) -> str:
+    """An image for this machine's engine, on the Debian of `base` or else on the official one; gives its id."""
     parent = f"{checkout.name}-debian" if base else "debian:13"
     if base:
-        debian.load(step, base, parent, _HERE)
+        debian.load(step, base, parent, HERE)
     options = ("--network=host", "--label", f"{_OWNER}={checkout.name}", "--build-arg", f"BASE={parent}")
     step.run(
-        *_HERE("build", *options, "--tag", checkout.name, RECIPES / "host"),
+        *HERE("build", *options, "--tag", tag, RECIPES / recipe),
         way_out="check that the Debian mirror answers, then run it again",
     )
-    _HERE.ask("image", "prune", "--force", "--filter", f"label={_OWNER}={checkout.name}")
-    _, found = _HERE.ask("image", "inspect", "--format", "{{.Id}}", checkout.name)
+    HERE.ask("image", "prune", "--force", "--filter", f"label={_OWNER}={checkout.name}")
+    _, found = HERE.ask("image", "inspect", "--format", "{{.Id}}", tag)
     return found
 
 
-def start(step: Step, checkout: Checkout, image_id: str) -> None:
-    """See to it that the host stands and answers: keep it, start it, or make it anew, its volumes kept."""
-    checkout.take_slot()
-    identity = _keys(step, checkout)
+def start(step: Step, checkout: Checkout, image_id: str, *, trust: Path) -> None:
+    """See to it that the host stands and answers. `trust` has the authorities of registries that its engine trusts."""
     arguments = (*_arguments(checkout), *_limits(), image_id)
-    spec = debian.hash_of(repr(arguments).encode(), *(path.read_bytes() for path in sorted(identity.iterdir())))
-    state, made_of = _state(checkout)
+    stand(step, checkout, checkout.name, arguments, {"/etc/ssh": _keys(step, checkout), "/etc/docker": trust})
+    if not _answers(checkout):
+        step.note = "restarted, since it did not answer"
+        step.run(*HERE("restart", checkout.name), way_out=_AGAIN)
+        if not _answers(checkout):
+            step.run(*HERE("logs", checkout.name), way_out=_AGAIN)
+            raise StepError("the lab host does not answer over SSH", _AGAIN, step.log)
+
+
+def stand(step: Step, checkout: Checkout, name: str, arguments: tuple[str, ...], files: Mapping[str, Path]) -> None:
+    """See to it that a container runs: keep it, start it, or make it anew, its volumes kept.
+
+    `files` are folders whose content it gets, by the place where it gets it.
+    """
+    arguments = ("--name", name, "--network", checkout.name, "--restart", "unless-stopped", *arguments)
+    contents = [path.read_bytes() for one in files.values() for path in sorted(one.rglob("*")) if path.is_file()]
+    spec = debian.hash_of(repr((arguments, sorted(files))).encode(), *contents)
+    state, made_of = _state(name)
     if state and made_of != spec:
-        step.run(*_HERE("rm", "--force", checkout.name), way_out=_AGAIN)
+        step.run(*HERE("rm", "--force", name), way_out=_AGAIN)
         state = ""
     if not state:
         _network(step, checkout)
-        step.run(*_HERE("create", "--label", f"{_SPEC}={spec}", *arguments), way_out=_AGAIN)
+        step.run(*HERE("create", "--label", f"{_SPEC}={spec}", *arguments), way_out=_AGAIN)
     if state != "running":
-        step.run(*_HERE("cp", f"{identity}/.", f"{checkout.name}:/etc/ssh/"), way_out=_AGAIN)
-        step.run(*_HERE("start", checkout.name), way_out=_AGAIN)
+        for place, folder in files.items():
+            step.run(*HERE("cp", f"{folder}/.", f"{name}:{place}"), way_out=_AGAIN)
+        step.run(*HERE("start", name), way_out=_AGAIN)
     step.note = {"running": "stands already", "": "made"}.get(state, "started again")
-    if not _answers(checkout):
-        step.note = "restarted, since it did not answer"
-        step.run(*_HERE("restart", checkout.name), way_out=_AGAIN)
-        if not _answers(checkout):
-            step.run(*_HERE("logs", checkout.name), way_out=_AGAIN)
-            raise StepError("the lab host does not answer over SSH", _AGAIN, step.log)
 
 
 def describe(checkout: Checkout, *, stand_ins: bool) -> None:
@@ -88,42 +98,25 @@ def describe(checkout: Checkout, *, stand_ins: bool) -> None:
     write(checkout.dir / "host.yaml", yaml.safe_dump(facts, sort_keys=False))
 
 
-def containers(checkout: Checkout) -> list[tuple[str, str, str]]:
-    """Every container on the host: name, state with health and since when, restarts."""
-    if _state(checkout)[0] != "running":
-        raise StepError("the lab host does not run", "`make up` starts it")
-    docker = on(checkout)
-    answered, ids = docker.ask("ps", "--all", "--quiet")
-    if not answered:
-        raise StepError("the lab host does not answer over SSH", _AGAIN)
-    if not ids:
-        return []
-    _, listed = docker.ask("ps", "--all", "--format", "{{.Names}}|{{.Status}}")
-    _, counted = docker.ask("inspect", "--format", "{{.Name}}|{{.RestartCount}}", *ids.split())
-    restarts = dict(line.lstrip("/").split("|") for line in counted.splitlines())
-    rows = [line.split("|") for line in sorted(listed.splitlines())]
-    return [(name, state, restarts.get(name, "0")) for name, state in rows]
-
-
 def remove(step: Step, checkout: Checkout) -> None:
-    """Remove the host, its volumes, network and images: this checkout's, nobody else's."""
-    _HERE.ask("rm", "--force", "--volumes", checkout.name)
-    for name in _volumes(checkout):
-        _HERE.ask("volume", "rm", "--force", name)
-    _HERE.ask("network", "rm", checkout.name)
-    _HERE.ask("image", "rm", "--force", checkout.name, f"{checkout.name}-debian")
-    _HERE.ask("image", "prune", "--force", "--filter", f"label={_OWNER}={checkout.name}")
+    """Remove the host and the registry, their volumes, network and images: this checkout's, nobody else's."""
+    HERE.ask("rm", "--force", "--volumes", checkout.name, checkout.registry)
+    for name in (*_volumes(checkout), checkout.registry):
+        HERE.ask("volume", "rm", "--force", name)
+    HERE.ask("network", "rm", checkout.name)
+    HERE.ask("image", "rm", "--force", checkout.name, checkout.registry, f"{checkout.name}-debian")
+    HERE.ask("image", "prune", "--force", "--filter", f"label={_OWNER}={checkout.name}")
     step.note = ""
-    left, _ = _HERE.ask("container", "inspect", checkout.name)
-    if left:
-        raise StepError(f"the container {checkout.name} can't be removed", "restart the Docker engine", step.log)
+    for name in (checkout.name, checkout.registry):
+        if _state(name)[0]:
+            raise StepError(f"the container {name} can't be removed", "restart the Docker engine", step.log)
 
 
 def _arguments(checkout: Checkout) -> tuple[str, ...]:
     data, home = _volumes(checkout)
     ports = checkout.ports
     return (
-        "--name", checkout.name, "--hostname", "lab", "--network", checkout.name, "--restart", "unless-stopped",
+        "--hostname", "lab",
         *(f"--cap-add={capability}" for capability in CAPABILITIES),
         *(f"--security-opt={part}=unconfined" for part in ("seccomp", "apparmor", "systempaths")),
         "--cgroupns=host", "--volume=/sys/fs/cgroup:/sys/fs/cgroup:rw",
@@ -136,7 +129,7 @@ def _arguments(checkout: Checkout) -> tuple[str, ...]:
 
 
 def _limits() -> tuple[str, ...]:
-    _, answer = _HERE.ask("info", "--format", "{{.NCPU}} {{.MemTotal}}")
+    _, answer = HERE.ask("info", "--format", "{{.NCPU}} {{.MemTotal}}")
     cpus, memory = (int(number) for number in answer.split())
     return (
         *([f"--cpus={CPUS}"] if cpus >= CPUS else []),
@@ -148,9 +141,9 @@ def _volumes(checkout: Checkout) -> tuple[str, str]:
     return f"{checkout.name}-docker", f"{checkout.name}-home"
 
 
-def _state(checkout: Checkout) -> tuple[str, str]:
-    """The container's state and what it was made of; empty where there is none."""
-    found, answer = _HERE.ask("container", "inspect", checkout.name)
+def _state(name: str) -> tuple[str, str]:
+    """A container's state and what it was made of; empty where there is none."""
+    found, answer = HERE.ask("container", "inspect", name)
     if not found:
         return "", ""
     container = json.loads(answer)[0]
@@ -158,9 +151,14 @@ def _state(checkout: Checkout) -> tuple[str, str]:
 
 
 def _network(step: Step, checkout: Checkout) -> None:
-    _HERE.ask("network", "rm", checkout.name)
+    """Have the lab's network. What is on one with another subnet has to go before that one can."""
+    _, subnet = HERE.ask("network", "inspect", "--format", "{{(index .IPAM.Config 0).Subnet}}", checkout.name)
+    if subnet == checkout.subnet:
+        return
+    HERE.ask("rm", "--force", checkout.name, checkout.registry)
+    HERE.ask("network", "rm", checkout.name)
     step.run(
-        *_HERE("network", "create", "--subnet", checkout.subnet, checkout.name),
+        *HERE("network", "create", "--subnet", checkout.subnet, checkout.name),
         way_out=f"where {checkout.subnet} is taken: write another number below 1000 to {checkout.dir}/slot",
     )
 

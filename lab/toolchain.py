@@ -28,15 +28,15 @@ def bin_dir(checkout: Checkout) -> Path:
 
 def ensure(step: Step, checkout: Checkout) -> None:
     """Choose each program once, and say which; the choice stays until `make clean`, as the stack's state does."""
-    chosen = checkout.dir / "toolchain" / "chosen"
+    choice = checkout.dir / "toolchain" / "chosen"
     links = bin_dir(checkout)
     pins = hash_of(repr(_pins()).encode(), (_MODULE / "go.sum").read_bytes())
-    if chosen.exists() and all(link.exists() for link in links.iterdir()):
-        found_pins, _, note = chosen.read_text().partition("\n")
+    if choice.exists() and all(link.exists() for link in links.iterdir()):
+        found_pins, _, note = choice.read_text().partition("\n")
         if found_pins == pins:
             step.note = note
             return
-    chosen.unlink(missing_ok=True)
+    choice.unlink(missing_ok=True)
     shutil.rmtree(links, ignore_errors=True)
     links.mkdir(parents=True)
     path = _others_path(checkout)
@@ -64,7 +64,12 @@ def ensure(step: Step, checkout: Checkout) -> None:
     if stand_ins:
         notes.append(f"stand-ins for {', '.join(stand_ins)}")
     step.note = "; ".join(notes)
-    write(chosen, f"{pins}\n{step.note}")
+    write(choice, f"{pins}\n{step.note}")
+
+
+def chosen(checkout: Checkout) -> str:
+    """What `ensure` said that it took."""
+    return (checkout.dir / "toolchain" / "chosen").read_text().partition("\n")[2]
 
 
 def new_enough(printed: str) -> bool:

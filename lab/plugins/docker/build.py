@@ -3,24 +3,34 @@
 # ruff: noqa: D102  -- the protocol names these methods and says what they do
 from __future__ import annotations
 
+import base64
 import collections
+import json
 import os
 import platform
 import shlex
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import Any
+
+from pulumi.runtime.proto import engine_pb2
 
 from lab.plugins.docker import context
-from lab.plugins.docker.common import auth_header, local_image, pull
-from lab.plugins.docker.engine import Engine
+from lab.plugins.docker.common import auth_header, local_image, pull, raise_error, registry_of
+from lab.plugins.docker.engine import DockerError, Engine
 from lab.plugins.provider import Change, Checked, Detailed, Kind, Named, ProviderError
 from lab.plugins.wire import UNKNOWN, Properties, Secret, has_unknown, reveal
 from lab.plugins.wire import Engine as PulumiEngine
 
 BUILDERS = {"BuilderV1": "0", "BuilderBuildKit": "1"}
 ERROR_LINES = 30
+# The official provider tells BuildKit the log-in itself; the command line reads it from a file, here in memory.
+WITH_LOGIN = """\
+DOCKER_CONFIG=$(mktemp -d -p /dev/shm) && export DOCKER_CONFIG
+trap 'rm -rf "$DOCKER_CONFIG"' EXIT
+trap 'exit 1' HUP INT TERM
+head -c {size} >"$DOCKER_CONFIG/config.json"
+"""
 NOT_QUALIFIED = (
     '"{name}": repository name must be canonical.\nThis resource requires all image names to be fully qualified.\n'
     "For example, if you are attempting to push to Dockerhub, prefix your image name with `docker.io`:\n\n"
@@ -55,10 +65,9 @@ class Image:
                 "correct platform, consider explicitly setting the `platform` field on ImageBuildOptions.",
             )
         name = inputs.get("imageName", UNKNOWN)
-        if (_cache(build) or not inputs.get("skipPush")) and name != UNKNOWN:
-            for image in [name, *_cache(build)]:
-                if not inputs.get("registry", {}).get("server") and not _qualified(image):
-                    raise ProviderError(NOT_QUALIFIED.format(name=image))
+        needs_registry = name != UNKNOWN and (_cache(build) or not inputs.get("skipPush"))
+        if needs_registry and not inputs.get("registry", {}).get("server") and not _qualified(name):
+            raise ProviderError(NOT_QUALIFIED.format(name=name))
         return Checked(inputs={**inputs, "build": build})
 
     def _digest(self, folder: str, dockerfile: str) -> str:
@@ -123,19 +132,25 @@ class Image:
 
     def _built(self, who: Named, inputs: Properties, *, preview: bool) -> Properties:
         build, name = inputs["build"], inputs["imageName"]
+        login = self._login(who, inputs) if _cache(build) or not inputs.get("skipPush") else {}
         for image in _cache(build):
+            self._pulumi.log(who.urn, f"Pulling cached image {image}", status=True)
             try:
-                pull(self._engine, image, {}, build.get("platform", ""))
+                pull(self._engine, image, login, build.get("platform", ""))
+            except DockerError as error:
+                missing = f"error pulling cached image {image}: {error}"
+                self._pulumi.log(who.urn, f"cacheFrom image {image} not available: {missing}")
             except ProviderError as error:
-                self._pulumi.log(who.urn, f"cacheFrom image {image} not available: {error}")
+                missing = f"error reading pull output: {error}"
+                self._pulumi.log(who.urn, f"cacheFrom image {image} not available: {missing}")
         self._pulumi.log(who.urn, "Starting Docker build", status=True)
-        self._run(who, name, build)
+        self._run(who, name, build, login)
         image = local_image(self._engine, name)
         if image is None:
             raise ProviderError("unable to find built image in local image store")
         digest = image["Id"]
         if not inputs.get("skipPush") and not preview:
-            digest = self._push(who, name, inputs.get("registry", {}))
+            digest = self._push(who, name, login)
         return {
             "dockerfile": os.path.relpath(build["dockerfile"], build["context"]),
             "context": build["context"],
@@ -147,13 +162,29 @@ class Image:
             "__inputs": Secret(inputs),
         }
 
-    def _run(self, who: Named, name: str, build: Properties) -> None:
+    def _login(self, who: Named, inputs: Properties) -> dict[str, str]:
+        """The log-in of the program; the official provider would else look for one in this machine's files."""
+        registry = inputs.get("registry") or {}
+        username, password = registry.get("username", ""), registry.get("password", "")
+        if not (username and password):
+            missing, given = ("username", "password") if password else ("password", "username")
+            if username or password:
+                said = f"{missing} was not set, although {given} was; using host credentials file"
+                self._pulumi.log(who.urn, said, engine_pb2.WARNING)
+            return {}
+        server = registry.get("server") or registry_of(inputs["imageName"])
+        hostname = server.partition("://")[2] or server
+        return {"username": username, "password": password, "serveraddress": hostname.partition("/")[0]}
+
+    def _run(self, who: Named, name: str, build: Properties, login: dict[str, str]) -> None:
         folder, dockerfile = Path(build["context"]), Path(build["dockerfile"])
         with tempfile.TemporaryFile() as archive:
+            config = _docker_config(login)
+            archive.write(config)
             inside = context.write_archive(folder, dockerfile, archive)
             archive.seek(0)
             process = subprocess.Popen(
-                self._command(name, inside, build),
+                self._command(name, inside, build, config_size=len(config)),
                 stdin=archive,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -168,7 +199,7 @@ class Image:
         if process.returncode:
             raise ProviderError("error reading build output: " + "\n".join(last))
 
-    def _command(self, name: str, dockerfile: str, build: Properties) -> list[str]:
+    def _command(self, name: str, dockerfile: str, build: Properties, *, config_size: int) -> list[str]:
         command = ["docker", "build", "--progress", "plain", "--tag", name, "--file", dockerfile]
         if build.get("builderVersion") == "BuilderV1":
             del command[2:4]
@@ -180,19 +211,30 @@ class Image:
         command.append("-")
         buildkit = f"DOCKER_BUILDKIT={BUILDERS[build.get('builderVersion', 'BuilderBuildKit')]}"
         address = self._engine.address
+        script = f"{WITH_LOGIN.format(size=config_size)}{buildkit} {shlex.join(command)}"
         if address.is_ssh:
-            return address.ssh("env", buildkit, *(shlex.quote(word) for word in command))
-        return ["env", buildkit, f"DOCKER_HOST={address.host}", *command]
+            return address.ssh("sh", "-c", shlex.quote(script))
+        return ["env", f"DOCKER_HOST={address.host}", "sh", "-c", script]
 
-    def _push(self, who: Named, name: str, registry: dict[str, Any]) -> str:
+    def _push(self, who: Named, name: str, login: dict[str, str]) -> str:
         self._pulumi.log(who.urn, "Pushing Image to the registry", status=True)
         repository, _, tag = name.rpartition(":") if ":" in name.rsplit("/", 1)[-1] else (name, "", "latest")
         digest = ""
-        for message in self._engine.stream(f"/images/{repository}/push", auth_header(registry), tag=tag):
-            if "error" in message:
-                raise ProviderError(f"error reading push output: {message['error']}")
+        for message in self._engine.stream(f"/images/{repository}/push", auth_header(login), tag=tag):
+            try:
+                raise_error(message)
+            except ProviderError as error:
+                raise ProviderError(f"error reading push output: {error}") from error
             digest = message.get("aux", {}).get("Digest", digest)
         return f"{repository}@{digest}"
+
+
+def _docker_config(login: dict[str, str]) -> bytes:
+    """The Docker command line's configuration with this log-in."""
+    if not login:
+        return b"{}"
+    auth = base64.b64encode(f"{login['username']}:{login['password']}".encode()).decode()
+    return json.dumps({"auths": {login["serveraddress"]: {"auth": auth}}}).encode()
 
 
 def _cache(build: Properties) -> list[str]:

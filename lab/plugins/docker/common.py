@@ -46,9 +46,11 @@ def find_image(engine: Engine, name: str, logins: Logins, platform: str = "") ->
     found = local_image(engine, name)
     if found is None:
         try:
-            pull(engine, name, logins, platform)
-        except ProviderError as error:
+            pull(engine, name, logins.get(registry_of(name), {}), platform)
+        except DockerError as error:
             raise ProviderError(f"unable to pull image {name}: error pulling image {name}: {error}") from error
+        except ProviderError:
+            pass  # the official provider does not read what a pull says once it has begun
         found = local_image(engine, name)
     if found is None:
         raise ProviderError(f"unable to find or pull image {name}")
@@ -65,12 +67,26 @@ def local_image(engine: Engine, name: str) -> dict[str, Any] | None:
         raise ProviderError(f"unable to inspect image {name}: {error}") from error
 
 
-def pull(engine: Engine, name: str, logins: Logins, platform: str) -> None:
+def pull(engine: Engine, name: str, login: dict[str, Any], platform: str) -> None:
     """Let the host fetch an image from its registry."""
-    login = logins.get(registry_of(name), {})
     for message in engine.stream("/images/create", auth_header(login), fromImage=name, platform=platform or None):
-        if "error" in message:
-            raise ProviderError(message["error"])
+        raise_error(message)
+
+
+def raise_error(message: dict[str, Any]) -> None:
+    """Raise what a line of a pull, push or build says that went wrong, in the official provider's words."""
+    error = message.get("errorDetail")
+    if not error:
+        return
+    if error.get("code") == HTTPStatus.UNAUTHORIZED:
+        raise ProviderError("authentication is required")
+    said = error.get("message", "")
+    if said == "EOF":
+        said += (
+            "\n: This error is most likely due to incorrect or mismatched registry credentials. "
+            "Please double check you are using the correct credentials and registry name"
+        )
+    raise ProviderError(said)
 
 
 def registry_of(name: str) -> str:
@@ -81,5 +97,5 @@ def registry_of(name: str) -> str:
 
 def auth_header(login: dict[str, Any]) -> dict[str, str]:
     """A login as the engine expects it."""
-    auth = {"username": login.get("username", ""), "password": login.get("password", "")} if login else {}
+    auth = {key: login[key] for key in ("username", "password", "serveraddress") if login.get(key)}
     return {"X-Registry-Auth": base64.urlsafe_b64encode(json.dumps(auth).encode()).decode()}
