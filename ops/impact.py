@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
+_UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"  # what pulumi says of a value that is known later
+_LONG, _MOST = 120, 40  # characters of a line, lines of a part
+
 
 class Impact(IntEnum):
     """How much of a change is noticed, from least to most."""
@@ -40,7 +43,7 @@ def changes(preview: dict[str, Any]) -> list[Change]:
         part = _part(step["urn"])
         change = found.setdefault(part, Change(part))
         change.impact = max(change.impact, _impact(step))
-        change.details += _details(step)
+        change.details += [detail for detail in _details(step) if detail not in change.details]
     return sorted(found.values(), key=lambda change: (-change.impact, change.part))
 
 
@@ -52,11 +55,18 @@ def table(found: list[Change]) -> str:
     quiet = [change for change in found if change.impact is Impact.NONE and not change.details]
     for change in found:
         if change not in quiet:
-            details = "<br>".join(f"`{detail}`".replace("|", "\\|") for detail in change.details) or "made anew"
+            shown = [f"`{_one_cell(detail)}`" for detail in change.details[:_MOST]]
+            rest = len(change.details) - len(shown)
+            details = "<br>".join(shown + ([f"and {rest} more"] if rest else [])) or "made anew"
             lines.append(f"| {change.part} | {change.impact} | {details} |")
     if quiet:
         lines.append(f"| {', '.join(change.part for change in quiet)} | no effect | follows from the above |")
     return "\n".join(lines) + "\n"
+
+
+def _one_cell(text: str) -> str:
+    """Text that can't leave its place in the table."""
+    return text.replace("|", "\\|").replace("`", "'").replace("\n", "⏎")
 
 
 def _part(urn: str) -> str:
@@ -94,12 +104,17 @@ def _details(step: dict[str, Any]) -> list[str]:
     kind = step["urn"].split("::")[2].rpartition("$")[2]
     if step["op"] in ("create", "delete"):
         return [] if kind.startswith(("command:", "random:", "a4co:", "pulumi:")) else [f"{step['op']}d"]
+    if kind == "docker:index/image:Image":
+        return ["rebuilt"]
+    if kind == "docker:index/remoteImage:RemoteImage" and str(old.get("name")).startswith("sha256:"):
+        return []  # it is the one that was rebuilt
     if kind == "command:remote:Command":
-        return _files(old.get("stdin"), new.get("stdin"))
+        return _files(old.get("stdin"), new.get("stdin")) + _lines(old.get("create"), new.get("create"))
     found = _variables(old.get("envs") or [], new.get("envs") or [])
     for path in step.get("detailedDiff") or {}:
         before, after = _at(old, path), _at(new, path)
-        if not path.startswith(("envs", "mounts", "labels", "build.context")) and before != after:
+        # What follows from another resource's change is told there.
+        if not path.startswith(("envs", "mounts", "labels", "image")) and before != after:
             found.append(f"{path}: {_short(before)} → {_short(after)}")
     return found
 
@@ -118,29 +133,50 @@ def _variables(old: list[str], new: list[str]) -> list[str]:
 
 
 def _files(old: Any, new: Any) -> list[str]:
-    """Lines that differ between two bundles; what is secret stays so."""
+    """Lines that differ between two bundles or texts; what is secret stays so."""
     before, after = _unpack(old), _unpack(new)
-    lines: list[str] = []
-    for name in sorted(before.keys() | after.keys()):
-        diff = difflib.unified_diff(
-            before.get(name, "").splitlines(), after.get(name, "").splitlines(), n=0, lineterm=""
-        )
-        lines += [f"{name}: {line}" for line in diff if line[:1] in "+-" and line[:3] not in ("+++", "---")]
-    return lines
+    return [
+        f"{name}: {line}" if name else line
+        for name in sorted(before.keys() | after.keys())
+        if not name.startswith("record/")  # a release's record repeats what is told of the parts
+        for line in _lines(before.get(name, ""), after.get(name, ""))
+    ]
+
+
+def _lines(old: Any, new: Any) -> list[str]:
+    """Lines that differ; none while one of the texts is not known yet."""
+    before, after = (_unnamed(str(text or "")).splitlines() for text in (old, new))
+    if _UNKNOWN in str(old) or _UNKNOWN in str(new):
+        return []
+    found: list[str] = []
+    for op, old_from, old_to, new_from, new_to in difflib.SequenceMatcher(
+        None, before, after, autojunk=False
+    ).get_opcodes():
+        gone, come = before[old_from:old_to], after[new_from:new_to]
+        if op != "equal":
+            found += [f"-{_around(line, come[i] if i < len(come) else '')}" for i, line in enumerate(gone)]
+            found += [f"+{_around(line, gone[i] if i < len(gone) else '')}" for i, line in enumerate(come)]
+    return found
+
+
+def _around(line: str, other: str) -> str:
+    """A line, or of a long one the part where it begins to differ from the other."""
+    start = next((i for i, (one, two) in enumerate(zip(line, other, strict=False)) if one != two), 0)
+    return line if len(line) <= _LONG else f"…{line[max(start - _LONG // 2, 0) : start + _LONG // 2]}…"
 
 
 def _unpack(bundle: Any) -> dict[str, str]:
     try:
         with tarfile.open(fileobj=io.BytesIO(base64.b64decode(str(bundle), validate=False))) as archive:
             members = [(member.name, archive.extractfile(member)) for member in archive.getmembers()]
-            return {_unnamed(name): _unnamed(file.read().decode()) for name, file in members if file}
+            return {_unnamed(name): file.read().decode() for name, file in members if file}
     except (tarfile.TarError, ValueError):
-        return {}
+        return {"": str(bundle or "")}
 
 
 def _unnamed(text: str) -> str:
-    """Text without what is new in every release: the containers' suffixes and the revision."""
-    return re.sub(r"(a4co-[a-z0-9-]+)-[0-9a-f]{7}\b|(?<=return 200 )[0-9a-f]{12}(?=;)", r"\1", text)
+    """Text without the names and digests that are new with every content: they follow from what is told elsewhere."""
+    return re.sub(r"(?<=-)[0-9a-f]{7}\b|\b[0-9a-f]{12,64}\b", "…", text)
 
 
 def _at(inputs: Any, path: str) -> Any:
@@ -155,5 +191,5 @@ def _at(inputs: Any, path: str) -> Any:
 
 
 def _short(value: Any) -> str:
-    text = "nothing" if value is None else "known later" if str(value).startswith("04da6b54-") else str(value)
-    return text if len(text) <= 80 else text[:77] + "…"
+    text = "nothing" if value is None else "known later" if _UNKNOWN in str(value) else str(value)
+    return text if len(text) <= _LONG else text[: _LONG - 1] + "…"
