@@ -1,0 +1,1 @@
+"""This program beside Docker Compose, measured in one run on one host."""
