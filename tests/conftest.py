@@ -5,6 +5,11 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How long the test that never ends on its own goes on."""
+    parser.addoption("--interruptions", type=int, default=4, help="releases that are cut off at a random moment")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whatever is in tests/lab needs the lab, and takes longest: it begins first."""
     for item in items:

@@ -6,18 +6,17 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import yaml
 
-from config.load import build
+from config.load import read
 from config.platform import Platform
 from lab.checkout import Checkout
+from tests.lab.stack import PARROT, ROOT, Stack, pulumi
 
-ROOT = Path(__file__).parents[2]
 PREFIX = "a4co-lab"
 
 
@@ -65,14 +64,6 @@ class Lab:
         return subprocess.run([*machine, *command], capture_output=True, text=True, check=True).stdout
 
 
-def pulumi(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run pulumi on the lab's stack, as somebody who types it."""
-    command = ["pulumi", *arguments, "--stack", "lab", "--non-interactive", "--color", "never"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-    assert not check or done.returncode == 0, done.stdout + done.stderr
-    return done
-
-
 @pytest.fixture(scope="session")
 def lab() -> Lab:
     path = ROOT / ".lab/host.yaml"
@@ -83,9 +74,7 @@ def lab() -> Lab:
 @pytest.fixture(scope="session")
 def platform() -> Platform:
     """The lab's configuration."""
-    sections = yaml.safe_load((ROOT / "Pulumi.lab.yaml").read_text())["config"]
-    own = {key.removeprefix("a4co:"): value for key, value in sections.items() if key.startswith("a4co:")}
-    return build("lab", own).platform
+    return read("lab").platform
 
 
 @pytest.fixture
@@ -116,3 +105,18 @@ def outcome(visitor: httpx.Client, order: str, *, within_s: float = 30) -> str:
         return status if status != "pending" else None
 
     return until(ended, within_s=within_s, what=f"order {order} ends")
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The platform with a ninth service, of another team: one entry in the stack's file."""
+    stack = Stack(tmp_path_factory.mktemp("stack") / "Pulumi.lab.yaml").parrot(**PARROT)
+    stack.up()
+    yield stack
+    pulumi("up", "--yes", "--skip-preview")
+
+
+@pytest.fixture
+def base(lab: Lab) -> str:
+    """Where visitors begin."""
+    return f"http://{lab.settings['address']}:{lab.settings['httpPort']}"

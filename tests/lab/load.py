@@ -6,7 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 
@@ -103,7 +103,8 @@ class Load:
             try:
                 async with session.ws_connect("/parrot/socket") as socket:
                     while not self._stop.is_set():
-                        await socket.send_str("hello")
+                        with suppress(ConnectionError):  # why it was closed, is what comes next
+                            await socket.send_str("hello")
                         message = await socket.receive(timeout=10)
                         if message.type in (
                             aiohttp.WSMsgType.CLOSE,

@@ -1,75 +1,18 @@
 """Releases under load: nobody notices a good one, and nobody notices a bad one."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
-import yaml
 
-from config.load import merge
 from config.platform import Platform
-from tests.lab.conftest import ROOT, Lab, pulumi
+from tests.lab.conftest import Lab
 from tests.lab.credentials import accepted, generated
 from tests.lab.load import Load
+from tests.lab.stack import Stack, exactly_once
 
 Note = Callable[[str, str], None]
-PARROT = {
-    "port": 8090,
-    "build": {"workspace": "tests/fixtures/other-team", "folder": "services/parrot"},
-    "database": "parrot",
-    "poolSize": 5,
-    "migrate": ["node", "dist/migrate.js"],
-    "health": {"path": "/alive", "healthyWithin": "20s"},
-    "routes": [{"path": "/parrot/"}],
-    "variables": {"GREETING": "hello"},
-    "secrets": {"PARROT_KEY": {"generated": "parrot"}},
-    "limits": {"memory": "256MB", "reservedMemory": "64MB"},
-}
-
-
-class Stack:
-    """The lab's stack with changes to its file, as an operator would make them."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._sections: dict[str, Any] = {}
-        self.change()
-
-    def change(self, **sections: Any) -> "Stack":
-        """Lay these sections over what the file has by now."""
-        self._sections = merge(self._sections, sections)
-        original = yaml.safe_load((ROOT / "Pulumi.lab.yaml").read_text())
-        config = merge(original["config"], {f"a4co:{key}": value for key, value in self._sections.items()})
-        self._path.write_text(yaml.safe_dump({**original, "config": config}))
-        return self
-
-    def parrot(self, **entry: Any) -> "Stack":
-        return self.change(services={"parrot": entry})
-
-    def up(self, *, check: bool = True) -> Any:
-        return pulumi("up", "--yes", "--skip-preview", "--config-file", str(self._path), check=check)
-
-
-@pytest.fixture(scope="module")
-def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The platform with a ninth service, of another team: one entry in the stack's file."""
-    stack = Stack(tmp_path_factory.mktemp("stack") / "Pulumi.lab.yaml").parrot(**PARROT)
-    stack.up()
-    yield stack
-    pulumi("up", "--yes", "--skip-preview")
-
-
-@pytest.fixture
-def base(lab: Lab) -> str:
-    return f"http://{lab.settings['address']}:{lab.settings['httpPort']}"
-
-
-def exactly_once(load: Load) -> None:
-    """Every POST of the load happened, and happened once."""
-    tally = httpx.get(f"{load.base}/parrot/tally", params={"run": load.run}).json()
-    assert tally == {"keys": load.posts, "times": load.posts}
 
 
 @pytest.mark.timeout(600)
@@ -139,17 +82,24 @@ def test_tokens_of_a_rotated_key_are_worth_nothing(deployed: Stack, base: str, v
 @pytest.mark.parametrize(
     ("title", "bad", "good", "says"),
     [
+        ("missing image", {"image": "lab/nothing:1"}, {"image": None}, "lab/nothing:1"),
         (
             "failing migration",
-            {"MIGRATION_FAILS": "1"},
-            {"MIGRATION_FAILS": ""},
+            {"variables": {"MIGRATION_FAILS": "1"}},
+            {"variables": {"MIGRATION_FAILS": ""}},
             "the migration failed as it was asked to",
         ),
         (
             "never healthy",
-            {"NEVER_HEALTHY": "1"},
-            {"NEVER_HEALTHY": ""},
+            {"variables": {"NEVER_HEALTHY": "1"}},
+            {"variables": {"NEVER_HEALTHY": ""}},
             "is not healthy after 20 s; nothing was moved to it",
+        ),
+        (
+            "healthy, but out of reach",
+            {"variables": {"LISTEN": "127.0.0.1"}},
+            {"variables": {"LISTEN": ""}},
+            "a new container does not answer through nginx; the old routes stay",
         ),
     ],
 )
@@ -158,18 +108,18 @@ def test_nobody_notices_a_bad_release(  # noqa: PLR0917
     lab: Lab,
     base: str,
     title: str,
-    bad: dict[str, str],
-    good: dict[str, str],
+    bad: dict[str, Any],
+    good: dict[str, Any],
     says: str,
     record_property: Note,
 ) -> None:
     before = lab.inspect()["parrot"]["Id"]
     with Load(base) as load, load.during():
-        failed = deployed.parrot(variables=bad, limits={"memory": "257MB"}).up(check=False)
+        failed = deployed.parrot(**bad, limits={"memory": "257MB"}).up(check=False)
         assert failed.returncode != 0
         assert says in failed.stdout + failed.stderr
         assert lab.run("docker", "inspect", "-f", "{{.State.Health.Status}}", before).strip() == "healthy"
-        deployed.parrot(variables=good, limits={"memory": "256MB"}).up()
+        deployed.parrot(**good, limits={"memory": "256MB"}).up()
     record_property("load", load.report(f"{title}, then a good release"))
     assert load.failures == []
     exactly_once(load)

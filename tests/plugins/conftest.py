@@ -11,7 +11,7 @@ import textwrap
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent import futures
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ import yaml
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
+from lab import deploy
+from lab.checkout import Checkout
 from lab.plugins import command, docker, random
 from lab.plugins.docker.engine import Address
 from lab.plugins.docker.engine import Engine as DockerClient
@@ -78,6 +80,24 @@ def lab_host(request: pytest.FixtureRequest) -> Host:
         "nginx", "lab/nginx:1.30"
     )
     return Host(settings["address"], settings["port"], settings["user"], settings["hostKey"], image)
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The lab's registry, and who may use it."""
+
+    address: str
+    user: str
+    password: str = field(repr=False)
+
+
+@pytest.fixture(scope="session")
+def registry() -> Registry:
+    settings = yaml.safe_load((ROOT / "Pulumi.lab.yaml").read_text())["config"]["a4co:registry"]
+    command = ["pulumi", "config", "get", "registryPassword", "--stack", "lab"]
+    environment = deploy.environment(Checkout(ROOT))
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    return Registry(**settings, password=done.stdout.strip())
 
 
 class Plugin:

@@ -73,4 +73,4 @@ def test_what_passes_the_check_becomes_resources(sections: dict[str, Any]) -> No
             run(**sections)
         return
     recorded = run(**sections)
-    assert "routes" in recorded.commands
+    assert "release" in recorded.commands

@@ -158,14 +158,14 @@ def test_protected_data_is_a_setting() -> None:
 def test_the_components(recorded: Recorder) -> None:
     components = {r.typ.removeprefix("a4co:index:") for r in recorded.resources if r.typ.startswith("a4co:")}
     assert components == {
-        *("Host", "Networks", "Postgres", "Nats", "Redis", "Nginx", "Routes"),
-        *("Accounts", "Bundle", "Credential", "Database", "Microservice", "Secrets", "ServerImage", "ServiceImage"),
+        *("Host", "Images", "Networks", "Postgres", "Nats", "Redis", "Nginx", "Release"),
+        *("Accounts", "Bundle", "Credential", "Database", "Microservice", "Secrets"),
     }
 
 
 def test_nobody_asks_a_server_before_it_is_healthy() -> None:
     """While no container is healthy, what is to be told to them stays unknown."""
     waiting = run(gates=False).commands
-    for name in ("postgres-lock-superuser", "order-service-database", "routes"):
+    for name in ("postgres-lock-superuser", "order-service-database", "release"):
         assert "create" not in waiting[name], name
     assert "stdin" not in waiting["order-service"], "its secrets hold addresses of servers"

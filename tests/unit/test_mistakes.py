@@ -72,6 +72,13 @@ FIELDS: list[tuple[dict[str, Any], str]] = [
     ({"networks": {"web": {}}}, "networks.web: is not a known key; known here: backend, data, frontend"),
     ({"images": {"redis": "Redis:7"}}, "images.redis: String should match"),
     ({"images": {"mirror": "https://example.org"}}, "images.mirror: String should match"),
+    (
+        {"registry": {"address": "https://ghcr.io/shop"}},
+        "registry.address: String should match.*'https://ghcr.io/shop'",
+    ),
+    ({"registry": {"address": "shop"}}, "registry.address: String should match.*'shop'"),
+    ({"registry": {"user": "me"}}, "registry.address: Field required"),
+    ({"registry": {"address": "ghcr.io/shop", "password": "x"}}, "registry.password: is not a known key"),
     ({"postgres": {"maxConnections": "lots"}}, "postgres.maxConnections: .*'lots'"),
     ({"edge": {"httpPort": 65536}}, "edge.httpPort: .*65535"),
     ({"logLevel": "loud"}, "logLevel: Input should be 'debug', 'info', 'warn' or 'error'.*'loud'"),
@@ -115,6 +122,12 @@ CROSS: list[tuple[dict[str, Any], str]] = [
     ({"nats": {"maxPayload": "65MB"}}, "nats.maxPayload: 65 MB"),
     ({"host": {**HOST, "memory": "4GB"}}, "host.memory: 4096 MB, but 4672 MB are reserved"),
     ({"host": {**HOST, "cpus": 1}}, "host.cpus: 1, but .* are reserved"),
+    (
+        {"registry": {"address": "ghcr.io/shop", "user": "me"}, "registryPassword": "x"},
+        "registryPassword: is written in clear: `pulumi config set --secret",
+    ),
+    ({"registry": {"address": "ghcr.io/shop"}, "registryPassword": "x"}, "registryPassword: is not a known key"),
+    (order(secrets={"KEY": {"config": "registryPassword"}}), "secrets.KEY: registryPassword is the registry's"),
     ({"stripeSecretKey": "sk_live_x"}, "stripeSecretKey: is written in clear: `pulumi config set --secret"),
 ]
 

@@ -9,7 +9,7 @@ from tests.unit.program import HOST
 
 def files(**sections: Any) -> dict[str, str]:
     platform = build("test", {"host": HOST, "environment": "development", **sections}).platform
-    return render_routes(platform, "r1", {name: f"{name}-0a1b2c3" for name in platform.services})
+    return render_routes(platform, "r1", {name: [f"{name}-0a1b2c3"] for name in platform.services})
 
 
 def test_two_services_on_one_port_differ_by_name() -> None:
@@ -28,7 +28,7 @@ def test_every_service_is_an_upstream_and_a_candidate() -> None:
     rendered = files()
     assert len([name for name in rendered if name.startswith("upstreams/")]) == 8
     assert rendered["candidates.conf"].count("location = /") == 8
-    assert "proxy_pass http://api-gateway-0a1b2c3/api/v1/health;" in rendered["candidates.conf"]
+    assert "proxy_pass http://candidate-api-gateway-0a1b2c3/api/v1/health;" in rendered["candidates.conf"]
 
 
 def test_plain_http_is_redirected_by_default() -> None:
@@ -38,6 +38,6 @@ def test_plain_http_is_redirected_by_default() -> None:
 
 
 def test_nginx_outlives_the_slowest_service() -> None:
-    assert "worker_shutdown_timeout 40s;" in files()["nginx.conf"]
+    assert "worker_shutdown_timeout 335s;" in files()["nginx.conf"]
     slow = files(services={"order-service": {"grace": "2m"}})
-    assert "worker_shutdown_timeout 130s;" in slow["nginx.conf"]
+    assert "worker_shutdown_timeout 425s;" in slow["nginx.conf"]

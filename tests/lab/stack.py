@@ -1,0 +1,97 @@
+"""The lab's stack as an operator changes it, with a ninth service that the tests can make misbehave."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from config.load import merge
+from tests.lab.load import Load
+
+ROOT = Path(__file__).parents[2]
+PARROT = {
+    "port": 8090,
+    "build": {"workspace": "tests/fixtures/other-team", "folder": "services/parrot"},
+    "database": "parrot",
+    "poolSize": 5,
+    "migrate": ["node", "dist/migrate.js"],
+    "health": {"path": "/alive", "healthyWithin": "20s"},
+    "routes": [{"path": "/parrot/"}],
+    "variables": {"GREETING": "hello"},
+    "secrets": {"PARROT_KEY": {"generated": "parrot"}},
+    "limits": {"memory": "256MB", "reservedMemory": "64MB"},
+}
+
+
+def pulumi(*arguments: str, check: bool = True, stack: str = "lab") -> subprocess.CompletedProcess[str]:
+    """Run pulumi on a stack, as somebody who types it."""
+    command = ["pulumi", *arguments, "--stack", stack, "--non-interactive", "--color", "never"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    assert not check or done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+class Stack:
+    """The lab's stack with changes to its file, as an operator would make them."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._sections: dict[str, Any] = {}
+        self.change()
+
+    def change(self, **sections: Any) -> "Stack":
+        """Lay these sections over what the file has by now."""
+        self._sections = merge(self._sections, sections)
+        original = yaml.safe_load((ROOT / "Pulumi.lab.yaml").read_text())
+        config = merge(original["config"], {f"a4co:{key}": value for key, value in self._sections.items()})
+        self._path.write_text(yaml.safe_dump({**original, "config": config}))
+        return self
+
+    def parrot(self, **entry: Any) -> "Stack":
+        return self.change(services={"parrot": entry})
+
+    def up(self, *, check: bool = True) -> Any:
+        return pulumi("up", "--yes", "--skip-preview", "--config-file", str(self._path), check=check)
+
+    @contextmanager
+    def starting(self) -> Iterator[subprocess.Popen[str]]:
+        """A deployment under way, in a process group of its own."""
+        command = ["pulumi", "up", "--yes", "--skip-preview", "--config-file", str(self._path), "--stack", "lab"]
+        with subprocess.Popen(
+            [*command, "--non-interactive"],
+            cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            text=True, start_new_session=True,
+        ) as process:  # fmt: skip
+            yield process
+
+    def repair(self) -> None:
+        """Deploy as an operator does after something went wrong."""
+        ops("up", "lab", "--config-file", str(self._path))
+
+    def setting(self, section: str) -> Any:
+        """What a section of the file was changed to."""
+        return self._sections.get(section)
+
+    def release(self) -> str:
+        """The id of what is live."""
+        return json.loads(pulumi("stack", "output", "release", "--json").stdout)["id"]
+
+
+def ops(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run an operator's command."""
+    command = [sys.executable, "-m", "ops", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    assert not check or done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def exactly_once(load: Load) -> None:
+    """Every POST of the load happened, and happened once."""
+    tally = httpx.get(f"{load.base}/parrot/tally", params={"run": load.run}).json()
+    assert tally == {"keys": load.posts, "times": load.posts}
