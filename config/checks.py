@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Network, ip_address
 
-from config.platform import REGISTRY_PASSWORD, Platform
+from config.edge import TLS_KEY
+from config.platform import EGRESS_LIMITS, REGISTRY_PASSWORD, Platform
 from config.service import Service
 
 # Docker's first bridge; the pools from which it makes further ones move out of the way by themselves.
@@ -36,7 +37,8 @@ def check(platform: Platform, *, complete: bool = True) -> list[Problem]:
     that seems missing is then no problem yet.
     """
     checks: list[Callable[[Platform], Iterator[Problem]]] = [
-        _networks, _ports, _owners, _places, _clear_secrets, _memory_of_servers, _connections, _capacity, _production
+        _networks, _ports, _certificate, _owners, _places, _clear_secrets, _memory_of_servers, _connections, _capacity,
+        _production,
     ]  # fmt: skip
     if complete:
         checks += [_references, _rotations]
@@ -71,6 +73,14 @@ def _ports(platform: Platform) -> Iterator[Problem]:
     for service in platform.services.values():
         if "backend" in service.networks and service.port in _NGINX_PORTS:
             yield Problem(f"services.{service.name}.port", f"{service.port} is nginx's own: choose another port")
+
+
+def _certificate(platform: Platform) -> Iterator[Problem]:
+    edge = platform.edge
+    if edge.tls.acme and not edge.hosts:
+        yield Problem("edge.tls.acme", "an authority certifies names: give `hosts`")
+    if edge.tls.acme and edge.tls.acme.root and "api.letsencrypt.org" in edge.tls.acme.directory:
+        yield Problem("edge.tls.acme.root", "is for a private authority: give its `directory` too")
 
 
 def _owners(platform: Platform) -> Iterator[Problem]:
@@ -110,6 +120,13 @@ def _places(platform: Platform) -> Iterator[Problem]:
             )
         if service.routes and not {"frontend", "backend"} & set(service.networks):
             yield Problem(f"services.{service.name}.routes", "nginx is not on the data network: add `backend`")
+        if service.egress and "frontend" in service.networks:
+            yield Problem(
+                f"services.{service.name}.egress",
+                "is on the frontend network, and so reaches everything: leave one out",
+            )
+        if service.egress and "backend" not in service.networks:
+            yield Problem(f"services.{service.name}.egress", "its proxy is on the backend network: add `backend`")
 
 
 def _references(platform: Platform) -> Iterator[Problem]:
@@ -155,10 +172,10 @@ def _clear_secrets(platform: Platform) -> Iterator[Problem]:
             elif variable in service.secrets:
                 yield Problem(path, "is declared as a secret too: remove one of the two")
         for variable, secret in service.secrets.items():
-            if secret.config == REGISTRY_PASSWORD:
+            if secret.config in (REGISTRY_PASSWORD, TLS_KEY):
                 yield Problem(
                     f"services.{service.name}.secrets.{variable}",
-                    f"{secret.config} is the registry's: no service gets it",
+                    f"{secret.config} is the platform's own: no service gets it",
                 )
 
 
@@ -198,6 +215,7 @@ def _capacity(platform: Platform) -> Iterator[Problem]:
     host = platform.host
     servers = [platform.postgres.limits, platform.nats.limits, platform.redis.limits, platform.edge.limits]
     services = [service.limits for service in platform.services.values() for _ in range(service.replicas)]
+    services += [EGRESS_LIMITS for service in platform.services.values() if service.egress]
     reserved = sum(x.reserved_memory for x in servers) + 2 * sum(x.reserved_memory for x in services)
     if reserved > host.memory:
         reason = f"{host.memory} MB, but {reserved} MB are reserved while old and new services run side by side"
@@ -234,6 +252,10 @@ def _production(platform: Platform) -> Iterator[Problem]:
         for variable, value in service.variables.items():
             if "example.com" in value or "localhost" in value:
                 yield Problem(f"{path}.variables.{variable}", f"{value} is an example: put the real one")
+    if not platform.edge.tls.acme and not platform.edge.tls.chain:
+        yield Problem(
+            "edge.tls", "visitors would be warned of a self-signed certificate: give `acme` with `hosts`, or `chain`"
+        )
     if not platform.edge.https_only:
         yield Problem("edge.httpsOnly", "false would send passwords and tokens in clear: leave it true")
     if not platform.protect_data:

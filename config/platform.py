@@ -1,11 +1,12 @@
 """The whole platform as plain data. Its defaults are the production values."""
 
 from datetime import timedelta
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from typing import Any, Literal
 
 from pydantic import Field, PositiveInt, field_validator
 
+from config.edge import TLS_KEY, Edge
 from config.service import Limits, Service
 from config.types import (
     Cpus,
@@ -20,6 +21,8 @@ from config.types import (
     Subnet,
 )
 
+# Of the proxy through which a service calls hosts outside.
+EGRESS_LIMITS = Limits(cpus=0.5, memory=128, reserved_memory=48, reserved_cpus=0.05, pids=50)
 REGISTRY_PASSWORD = "registryPassword"  # the secret's key in a stack file  # noqa: S105
 
 
@@ -80,6 +83,12 @@ class Network(Model):
         return list(self.subnet.subnets(prefixlen_diff=1))[1]
 
     @property
+    def subnet6(self) -> IPv6Network:
+        """A private IPv6 network that nobody else has while nobody else has `subnet`."""
+        high, low = divmod(int(self.subnet.network_address), 1 << 16)
+        return IPv6Network(f"fd00:a4c0:{high:x}:{low:x}::/64")
+
+    @property
     def gateway(self) -> IPv4Address:
         """The host's own address on the network."""
         return self.subnet[1]
@@ -91,6 +100,10 @@ class Networks(Model):
     frontend: Network = Network(subnet=IPv4Network("172.20.0.0/24"), internal=False)
     backend: Network = Network(subnet=IPv4Network("172.21.0.0/24"), internal=True)
     data: Network = Network(subnet=IPv4Network("172.22.0.0/24"), internal=True)
+    ipv6: bool = Field(
+        default=True,
+        description="visitors over IPv6 reach nginx under their own address; false on a host without IPv6",
+    )
 
     @property
     def inner_address(self) -> IPv4Address:
@@ -126,20 +139,6 @@ class Redis(Model):
     max_memory: MemoryMB = Field(default=256, description="for keys; saving can double it for a while")
     limits: Limits = Limits(cpus=0.5, memory=512, reserved_memory=128)
     grace: Duration = Field(default=timedelta(seconds=30), description="time to shut down cleanly when stopped")
-
-
-class Edge(Model):
-    """Nginx: the only container that publishes ports."""
-
-    http_port: Port = Field(default=80, description="of the host, for HTTP")
-    https_port: Port = Field(default=443, description="of the host, for HTTPS")
-    https_only: bool = Field(default=True, description="answer plain HTTP with a redirect")
-    max_body: MemoryMB = Field(default=8, description="largest request body")
-    drain: Duration = Field(
-        default=timedelta(seconds=5), description="longest wait for open requests before old containers are stopped"
-    )
-    grace: Duration = Field(default=timedelta(seconds=30), description="time to finish what is in flight when stopped")
-    limits: Limits = Limits(cpus=0.5, memory=128, reserved_memory=64)
 
 
 class Promotion(Model):
@@ -208,6 +207,7 @@ class Platform(Model):
         services = self.services.values()
         names = {secret.generated for service in services for secret in service.secrets.values() if secret.generated}
         names |= {f"database-{s.database}{role}" for s in services if s.database for role in ("", "-owner")}
+        names |= {f"egress-{s.user}" for s in services if s.egress}
         names |= {f"nats-{s.user}" for s in services if s.nats} | {f"redis-{s.user}" for s in services if s.redis}
         return sorted(names)
 
@@ -217,6 +217,8 @@ class Platform(Model):
         keys: dict[str, list[str]] = {}
         if self.registry and self.registry.user:
             keys[REGISTRY_PASSWORD] = [f"the registry {self.registry.server}"]
+        if self.edge.tls.chain:
+            keys[TLS_KEY] = ["the certificate of the edge"]
         for service in self.services.values():
             for secret in service.secrets.values():
                 if secret.config:

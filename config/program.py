@@ -8,7 +8,7 @@ import pulumi
 from pulumi.runtime import config as runtime
 
 from config.load import ConfigurationError, build
-from config.platform import REGISTRY_PASSWORD, Platform
+from config.platform import Platform
 
 _EXAMPLES = ("changeme", "change-me", "example", "password", "placeholder", "sk_test", "your-", "your_")
 _SHORTEST = 16
@@ -60,9 +60,9 @@ def weaknesses(values: Mapping[str, str]) -> list[str]:
 
 
 def _optional(platform: Platform, key: str) -> bool:
-    """Whether only services name the secret, and every one of them can do without."""
+    """Whether services name the secret, and every one of them can do without."""
     used = [s for service in platform.services.values() for s in service.secrets.values() if s.config == key]
-    return key != REGISTRY_PASSWORD and all(secret.optional for secret in used)
+    return bool(used) and all(secret.optional for secret in used)
 
 
 def _parsed(value: Any) -> Any:

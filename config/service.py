@@ -5,7 +5,21 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from config.types import Cpus, Duration, HttpPath, Identifier, ImageReference, MemoryMB, Model, Name, Port, Variable
+from config.types import (
+    ContentSecurityPolicy,
+    Cpus,
+    Duration,
+    EgressHost,
+    HttpPath,
+    Identifier,
+    ImageReference,
+    MemoryMB,
+    Model,
+    Name,
+    Port,
+    Variable,
+    Zone,
+)
 
 NetworkName = Literal["frontend", "backend", "data"]
 
@@ -78,6 +92,24 @@ class Route(Model):
     """A public path that leads to the service."""
 
     path: HttpPath = Field(description="prefix of public paths, like /api/")
+    zone: Zone = Field(
+        default="general",
+        description="whose rate is kept; `api` and `auth` are for programs, and open to `corsOrigins`",
+    )
+    timeout: Duration = Field(
+        default=timedelta(seconds=60), description="longest silence of the service within an answer"
+    )
+    max_body: MemoryMB | None = Field(default=None, description="largest request body, if not the edge's")
+    web_socket: bool = Field(default=False, description="let clients turn a request into a WebSocket")
+    buffering: bool = Field(
+        default=True, description="false: each piece of an answer is passed on at once, for streams"
+    )
+    cache: bool = Field(default=False, description="keep what the service calls public and fresh, like assets")
+    content_security_policy: ContentSecurityPolicy = Field(
+        default="default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
+        "frame-ancestors 'none'",
+        description="what a page from here may load",
+    )
 
 
 class Service(Model):
@@ -98,6 +130,9 @@ class Service(Model):
     )
     migrate: tuple[str, ...] = Field(default=(), description="command that brings the database's schema up to date")
     routes: tuple[Route, ...] = Field(default=(), description="public paths that lead to it")
+    egress: tuple[EgressHost, ...] = Field(
+        default=(), description="hosts outside that it may call, port 443 unless named; all else is refused and logged"
+    )
     replicas: int = Field(default=1, ge=1, le=20, description="containers that share its requests")
     limits: Limits = Limits()
     health: Health = Health()

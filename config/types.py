@@ -2,8 +2,8 @@
 
 import re
 from datetime import timedelta
-from ipaddress import IPv4Network
-from typing import Annotated
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Annotated, Literal
 
 from pydantic import (
     BaseModel,
@@ -55,6 +55,13 @@ def _private(value: object) -> IPv4Network:
     return network
 
 
+def _range(value: object) -> IPv4Network | IPv6Network:
+    network = ip_network(str(value))
+    if network.prefixlen == 0:
+        raise ValueError(f"{network} is everybody: name the addresses of your own proxies")
+    return network
+
+
 def memory_text(megabytes: int) -> str:
     """An amount of memory as it is written in a stack file."""
     return f"{megabytes // 1024}GB" if megabytes % 1024 == 0 else f"{megabytes}MB"
@@ -83,6 +90,25 @@ Duration = Annotated[
 Cpus = Annotated[float, Field(gt=0, le=256, description="processors; 0.5 is half of one")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Subnet = Annotated[IPv4Network, BeforeValidator(_private)]
+Zone = Literal["general", "api", "auth"]  # of requests whose rate is limited
+AddressRange = Annotated[IPv4Network | IPv6Network, BeforeValidator(_range)]
+HostName = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$", max_length=253)
+]
+Origin = Annotated[str, StringConstraints(pattern=r"^https?://[a-z0-9.-]+(:\d+)?$", max_length=260)]
+Pem = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^(-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+\n-----END CERTIFICATE-----\n*)+$", max_length=40_000
+    ),
+]
+ContentSecurityPolicy = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9 ;:/.,*'_+=-]+$", max_length=2000)]
+EgressHost = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+(:\d{1,5})?$", max_length=260
+    ),
+]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=40)]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
 Variable = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$", max_length=80)]

@@ -29,7 +29,7 @@ def production(**entry: Any) -> dict[str, Any]:
     """A production stack in which only the order service can be wrong."""
     services: dict[str, Any] = {name: {"image": f"example.org/{name}{DIGEST}"} for name in NAMES}
     services["order-service"] |= entry
-    return {"services": services}
+    return {"services": services, "edge": {"hosts": ["shop.example.org"], "tls": {"acme": {}}}}
 
 
 FIELDS: list[tuple[dict[str, Any], str]] = [
@@ -81,6 +81,23 @@ FIELDS: list[tuple[dict[str, Any], str]] = [
     ({"registry": {"address": "ghcr.io/shop", "password": "x"}}, "registry.password: is not a known key"),
     ({"postgres": {"maxConnections": "lots"}}, "postgres.maxConnections: .*'lots'"),
     ({"edge": {"httpPort": 65536}}, "edge.httpPort: .*65535"),
+    ({"edge": {"hosts": ["*.example.org"]}}, "edge.hosts.0: String should match"),
+    ({"edge": {"corsOrigins": ["*"]}}, "edge.corsOrigins.0: String should match"),
+    ({"edge": {"corsOrigins": ["https://app.example.org/"]}}, "edge.corsOrigins.0: String should match"),
+    ({"edge": {"trustedProxies": ["0.0.0.0/0"]}}, "trustedProxies.0: 0.0.0.0/0 is everybody: name the addresses"),
+    ({"edge": {"trustedProxies": ["10.0.0.1/8"]}}, "trustedProxies.0: .*host bits"),
+    ({"edge": {"rates": {"general": {"perSecond": 0, "burst": 1}}}}, "rates.general.perSecond: .*equal to 1"),
+    ({"edge": {"rates": {"login": {}}}}, "edge.rates.login: is not a known key"),
+    ({"edge": {"tls": {"chain": "my certificate"}}}, "edge.tls.chain: String should match"),
+    (
+        {"edge": {"tls": {"acme": {}, "chain": "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"}}},
+        "edge.tls: give either `acme` or `chain`",
+    ),
+    ({"edge": {"tls": {"acme": {"directory": "http://ca/dir"}}}}, "acme.directory: String should match"),
+    (order(routes=[{"path": "/a/", "zone": "fast"}]), "routes.0.zone: Input should be 'general', 'api' or 'auth'"),
+    (order(routes=[{"path": "/a/", "contentSecurityPolicy": 'a"b'}]), "contentSecurityPolicy: String should match"),
+    (order(egress=["https://api.stripe.com"]), "egress.0: String should match"),
+    (order(egress=["*"]), "egress.0: String should match"),
     ({"logLevel": "loud"}, "logLevel: Input should be 'debug', 'info', 'warn' or 'error'.*'loud'"),
     ({"protectData": "perhaps"}, "protectData: .*boolean"),
     ({"environment": "live"}, "environment: Input should be 'production'"),
@@ -110,6 +127,13 @@ CROSS: list[tuple[dict[str, Any], str]] = [
     ({"services": {"redis": {"image": "a/b", "port": 1}}}, "services.redis: redis belongs to the platform already"),
     ({"services": {"order": {"image": "a/b", "port": 1}}}, "services.order: order belongs to order-service already"),
     ({"services": {"frontend": {"routes": [{"path": "/api/"}]}}}, "routes.0.path: /api/ belongs to api-gateway"),
+    ({"edge": {"tls": {"acme": {}}}}, "edge.tls.acme: an authority certifies names: give `hosts`"),
+    (
+        {"services": {"api-gateway": {"egress": ["api.example.org"]}}},
+        "api-gateway.egress: is on the frontend network, and so reaches everything",
+    ),
+    (order(networks=["data"], egress=["api.example.org"]), "order-service.egress: its proxy is on the backend network"),
+    (order(secrets={"KEY": {"config": "tlsKey"}}), "secrets.KEY: tlsKey is the platform's own"),
     (order(variables={"X_SERVICE_URL": "http://nobody:1"}), "variables.X_SERVICE_URL: there is no service nobody"),
     (order(variables={"X_SERVICE_URL": "http://auth-service:1"}), "auth-service answers on port 4000, not on 1"),
     (order(variables={"X_SERVICE_URL": "http://frontend:80"}), "frontend can only be called from backend to backend"),
@@ -127,7 +151,7 @@ CROSS: list[tuple[dict[str, Any], str]] = [
         "registryPassword: is written in clear: `pulumi config set --secret",
     ),
     ({"registry": {"address": "ghcr.io/shop"}, "registryPassword": "x"}, "registryPassword: is not a known key"),
-    (order(secrets={"KEY": {"config": "registryPassword"}}), "secrets.KEY: registryPassword is the registry's"),
+    (order(secrets={"KEY": {"config": "registryPassword"}}), "secrets.KEY: registryPassword is the platform's own"),
     ({"stripeSecretKey": "sk_live_x"}, "stripeSecretKey: is written in clear: `pulumi config set --secret"),
 ]
 
@@ -138,6 +162,7 @@ PRODUCTION: list[tuple[dict[str, Any], str]] = [
     (production(variables={"CALLBACK": "http://localhost/x"}), "variables.CALLBACK: http://localhost/x is an example"),
     (production() | {"images": {"nginx": "lab/nginx:1.30"}}, "images.nginx: is an image of the lab"),
     (production() | {"edge": {"httpsOnly": False}}, "edge.httpsOnly: false would send passwords"),
+    (production() | {"edge": {}}, "edge.tls: visitors would be warned of a self-signed certificate"),
     (production() | {"protectData": False}, "protectData: false would let `pulumi destroy` take the data"),
 ]
 
