@@ -77,11 +77,12 @@ class Bench:
         settings: dict[str, Any] = yaml.safe_load(facts.read_text())
         self._base_url = f"http://{settings['address']}:{settings['httpPort']}"
         self._nginx = settings.get("images", {}).get("nginx", "nginx:1.30-alpine")
+        rates = {zone: {"perSecond": 10_000, "burst": 10_000} for zone in ("general", "api", "auth")}
         self._common: dict[str, Any] = {
             "environment": "development",
             "host": {"file": str(facts)},
             "protectData": False,
-            "edge": {"httpsOnly": False},
+            "edge": {"httpsOnly": False, "rates": rates},  # all visitors have one address
             "logLevel": "info",
             "keptReleases": 50,  # as many as there can be: pruning is no part of what is compared
         }

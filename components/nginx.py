@@ -18,7 +18,7 @@ _INSIDE = "/etc/nginx/live"
 _PREPARE = """\
 set -eu
 umask 022
-mkdir -p {root}/edge/releases {root}/edge/tls
+mkdir -p {root}/edge/releases {root}/edge/tls {root}/edge/acme
 cd {root}/edge
 if ! test -e tls/fullchain.pem; then
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 -subj /CN={prefix} \
@@ -85,11 +85,12 @@ class Nginx(pulumi.ComponentResource):
                     ),
                 ],
                 ports=[
-                    docker.ContainerPortArgs(internal=8080, external=edge.http_port),
-                    docker.ContainerPortArgs(internal=8443, external=edge.https_port),
+                    docker.ContainerPortArgs(internal=internal, external=external, ip=address)
+                    for internal, external in ((8080, edge.http_port), (8443, edge.https_port))
+                    for address in ("0.0.0.0", *(["::"] if platform.networks.ipv6 else []))  # noqa: S104 - the edge
                 ],
                 mounts=[bind(prepared.id.apply(lambda _: f"{host.directory}/edge"), _INSIDE)],
-                tmpfs={"/tmp": "size=32m,mode=1777"},  # noqa: S108
+                tmpfs={"/tmp": "size=64m,mode=1777"},  # request bodies, and what is cached  # noqa: S108
                 check=["CMD", "wget", "-q", "-O", "/dev/null", "http://127.0.0.1:8081/health"],
                 health=Health(),
                 limits=edge.limits,

@@ -105,10 +105,9 @@ class Route(Model):
         default=True, description="false: each piece of an answer is passed on at once, for streams"
     )
     cache: bool = Field(default=False, description="keep what the service calls public and fresh, like assets")
-    content_security_policy: ContentSecurityPolicy = Field(
-        default="default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
-        "frame-ancestors 'none'",
-        description="what a page from here may load",
+    content_security_policy: ContentSecurityPolicy | None = Field(
+        default=None,
+        description="what a page from here may load; default: files of its own, nothing for `api` and `auth`",
     )
 
 

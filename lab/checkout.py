@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from ipaddress import IPv6Network
 from pathlib import Path
 
 SLOTS = 1000
@@ -56,6 +57,11 @@ class Checkout:
     def subnet(self) -> str:
         """The lab's network, outside the ranges that Docker and the platform use."""
         return f"10.{90 + self.slot // 256}.{self.slot % 256}.0/24"
+
+    @property
+    def subnet6(self) -> IPv6Network:
+        """The same for IPv6; the lab host has its sixteenth address."""
+        return IPv6Network(f"fd00:a4c0:1ab:{self.slot:x}::/64")
 
     def take_slot(self) -> None:
         """Settle on the first slot, from the suggested one on, whose ports are free; it stays this checkout's."""

@@ -1,5 +1,6 @@
 """Pulumi and the operators' commands on the stack `lab`, and their environment."""
 
+import itertools
 import json
 import os
 import re
@@ -82,16 +83,16 @@ def operation(name: str, *arguments: str) -> tuple[str, ...]:
 
 
 def diagnosis(printed: str) -> str:
-    """Pulumi's first error and the resource it is about."""
+    """Pulumi's first error and the resource it is about; of a command on the host, what it said."""
     about = ""
-    lines = printed.splitlines()
-    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+    lines = iter(printed.rpartition("\nDiagnostics:\n")[2].splitlines())
+    for line in lines:
         if found := re.match(r"\s{2}([\w:./-]+ \([^)]*\)):$", line):
             about = f"{found[1]}: "
         elif (found := re.search(r"\berror: (.*)", line)) and not re.search(r"(update|preview|destroy) failed", line):
-            # A command on the host: what it printed says more than its text.
             error, is_command, _ = found[1].partition(': running "')
-            return f"{about}{error}{': ' + following.strip() if is_command else ''}"[:500]
+            said = "; ".join(part.strip() for part in itertools.takewhile(str.strip, lines)) if is_command else ""
+            return f"{about}{error}{': ' + said if said else ''}"[:500]
     return ""
 
 

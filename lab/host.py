@@ -116,7 +116,7 @@ def _arguments(checkout: Checkout) -> tuple[str, ...]:
     data, home = _volumes(checkout)
     ports = checkout.ports
     return (
-        "--hostname", "lab",
+        "--hostname", "lab", f"--ip6={checkout.subnet6[16]}",
         *(f"--cap-add={capability}" for capability in CAPABILITIES),
         *(f"--security-opt={part}=unconfined" for part in ("seccomp", "apparmor", "systempaths")),
         "--cgroupns=host", "--volume=/sys/fs/cgroup:/sys/fs/cgroup:rw",
@@ -152,14 +152,15 @@ def _state(name: str) -> tuple[str, str]:
 
 def _network(step: Step, checkout: Checkout) -> None:
     """Have the lab's network. What is on one with another subnet has to go before that one can."""
-    _, subnet = HERE.ask("network", "inspect", "--format", "{{(index .IPAM.Config 0).Subnet}}", checkout.name)
-    if subnet == checkout.subnet:
+    subnets = (checkout.subnet, str(checkout.subnet6))
+    _, found = HERE.ask("network", "inspect", "--format", "{{range .IPAM.Config}}{{.Subnet}} {{end}}", checkout.name)
+    if found.split() == [*subnets]:
         return
     HERE.ask("rm", "--force", checkout.name, checkout.registry)
     HERE.ask("network", "rm", checkout.name)
     step.run(
-        *HERE("network", "create", "--subnet", checkout.subnet, checkout.name),
-        way_out=f"where {checkout.subnet} is taken: write another number below 1000 to {checkout.dir}/slot",
+        *HERE("network", "create", "--ipv6", *(f"--subnet={subnet}" for subnet in subnets), checkout.name),
+        way_out=f"where {' or '.join(subnets)} is taken: write another number below 1000 to {checkout.dir}/slot",
     )
 
 

@@ -15,7 +15,7 @@ import yaml
 from config.load import read
 from config.platform import Platform
 from lab.checkout import Checkout
-from tests.lab.stack import PARROT, ROOT, Stack, pulumi
+from tests.lab.stack import PARROT, ROOT, UNLIMITED, Stack, pulumi
 
 PREFIX = "a4co-lab"
 
@@ -110,7 +110,7 @@ def outcome(visitor: httpx.Client, order: str, *, within_s: float = 30) -> str:
 @pytest.fixture(scope="module")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The platform with a ninth service, of another team: one entry in the stack's file."""
-    stack = Stack(tmp_path_factory.mktemp("stack") / "Pulumi.lab.yaml").parrot(**PARROT)
+    stack = Stack(tmp_path_factory.mktemp("stack") / "Pulumi.lab.yaml").parrot(**PARROT).change(edge=UNLIMITED)
     stack.up()
     yield stack
     pulumi("up", "--yes", "--skip-preview")

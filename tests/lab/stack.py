@@ -22,11 +22,13 @@ PARROT = {
     "poolSize": 5,
     "migrate": ["node", "dist/migrate.js"],
     "health": {"path": "/alive", "healthyWithin": "20s"},
-    "routes": [{"path": "/parrot/"}],
+    "routes": [{"path": "/parrot/", "webSocket": True}],
     "variables": {"GREETING": "hello"},
     "secrets": {"PARROT_KEY": {"generated": "parrot"}},
     "limits": {"memory": "256MB", "reservedMemory": "64MB"},
 }
+# For tests whose visitors come thick and fast, all from one address.
+UNLIMITED = {"rates": {zone: {"perSecond": 10_000, "burst": 10_000} for zone in ("general", "api", "auth")}}
 
 
 def pulumi(*arguments: str, check: bool = True, stack: str = "lab") -> subprocess.CompletedProcess[str]:

@@ -104,11 +104,19 @@ Diagnostics:
     assert diagnosis(printed) == "docker:index:Container (order): container exited"
 
 
-def test_diagnosis_of_a_command_is_what_it_printed() -> None:
+def test_diagnosis_of_a_command_is_all_that_it_printed() -> None:
     printed = """
-  command:remote:Command (routes):
-    error: Process exited with status 1: running "set -eu\\n...":
-    nginx: permission denied
+ ~  command:remote:Command release **updating failed** [diff: ~stdin]; error: Process exited with status 1: running "x":
+Diagnostics:
+  command:remote:Command (release):
+    error: Process exited with status 1: running "bash release.sh ...":
+    nginx: unknown "x" variable
+    release 1 was not routed: nginx refuses the routes
+
+  pulumi:pulumi:Stack (a4co-lab):
+    error: update failed
 """
-    expected = "command:remote:Command (routes): Process exited with status 1: nginx: permission denied"
-    assert diagnosis(printed) == expected
+    assert diagnosis(printed) == (
+        "command:remote:Command (release): Process exited with status 1: "
+        'nginx: unknown "x" variable; release 1 was not routed: nginx refuses the routes'
+    )
