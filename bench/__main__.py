@@ -61,6 +61,7 @@ def tell(kept: dict[str, Any]) -> None:
         "goals": report.goals(results),
         "shop": report.summary(results),
         "floors": report.floors(results),
+        "edge": report.edge(results),
         "growth": report.growth(results),
     }
     page = ROOT / "bench" / "README.md"

@@ -1,6 +1,7 @@
 """What is measured: the same changes to the same platform, by one side after the other."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -63,6 +64,8 @@ class Figure:
     requests: int | None = None
     failed: int | None = None
     outage_s: float | None = None
+    p99_s: float | None = None
+    per_second: float | None = None
 
 
 class Bench:
@@ -141,6 +144,7 @@ class Bench:
             noted(Done(bad.seconds + good.seconds, True, ""))
         if side is self.program:
             self._alone(side)
+            self._edge()
             self._over_socket(now)
 
     def _images(self, release: str) -> dict[str, dict[str, str]]:
@@ -179,6 +183,26 @@ class Bench:
             good = next(one for one in checks if one["ExitCode"] == 0 and datetime.fromisoformat(one["Start"]) > began)
             slowest = max(slowest, (datetime.fromisoformat(good["End"]) - began).total_seconds())
         self._note("slowest service alone", side, Done(slowest, True, ""))
+
+    def _edge(self) -> None:
+        """What nginx adds to a page of the frontend, asked for on the host by eight visitors at once."""
+        containers = self.host.containers()
+        ways = {"service alone": ("frontend", 80), "through nginx": ("nginx", 8080)}
+        for _ in range(3):
+            for way, (part, port) in ways.items():
+                networks = containers[part]["NetworkSettings"]["Networks"]
+                address = next(one["IPAddress"] for name, one in networks.items() if name.endswith("-frontend-net"))
+                printed = self.host.sh(
+                    f"wrk --threads 1 --connections 8 --duration 5s --latency http://{address}:{port}/"
+                )
+                if "Non-2xx" in printed or "Socket errors" in printed:
+                    raise BenchError(f"not every page was answered {way}:\n{printed}")
+                p50, p99 = (_seconds(printed, share) for share in (50, 99))
+                found = re.search(r"Requests/sec:\s+([\d.]+)", printed)
+                per_second = float(found[1]) if found else float("nan")
+                self.figures.append(Figure("page", way, p50, p99_s=p99, per_second=per_second))
+                told = f"p50 {p50 * 1000:.1f} ms, p99 {p99 * 1000:.1f} ms, {per_second:.0f} a second"
+                print(f"{'':14}page {way}: {told}", flush=True)
 
     def _over_socket(self, now: dict[str, Any]) -> None:
         socket = engine_socket(self.checkout)
@@ -233,6 +257,14 @@ class Bench:
     def as_data(self) -> list[dict[str, Any]]:
         """The figures as they are kept."""
         return [{key: value for key, value in asdict(one).items() if value is not None} for one in self.figures]
+
+
+def _seconds(printed: str, share: int) -> float:
+    """The latency within which wrk had a share of the answers."""
+    found = re.search(rf"^\s+{share}%\s+([\d.]+)(us|ms|s)$", printed, re.MULTILINE)
+    if not found:
+        raise BenchError(f"wrk did not say how long {share}% took:\n{printed}")
+    return float(found[1]) * {"us": 1e-6, "ms": 1e-3, "s": 1.0}[found[2]]
 
 
 def _made_of(container: dict[str, Any]) -> dict[str, Any]:

@@ -91,6 +91,16 @@ def floors(results: Results) -> str:
     return "\n".join(rows) + "\n"
 
 
+def edge(results: Results) -> str:
+    """One page from the service itself, and through nginx: medians of the runs."""
+    rows = ["| | p50 | p99 | pages a second |", "|---|---|---|---|"]
+    for way in ("service alone", "through nginx"):
+        found = [one for one in results.figures if (one["measure"], one["side"]) == ("page", way)]
+        p50, p99, rate = (statistics.median(one[key] for one in found) for key in ("seconds", "p99_s", "per_second"))
+        rows.append(f"| {way} | {p50 * 1000:.1f} ms | {p99 * 1000:.1f} ms | {rate:.0f} |")
+    return "\n".join(rows) + "\n"
+
+
 def growth(results: Results) -> str:
     """Small services: time by their number, and what each further one costs."""
     sizes = results.sizes()

@@ -4,6 +4,8 @@ import pytest
 
 from bench import report
 from bench.compose import compose_file
+from bench.measure import _seconds
+from bench.run import BenchError
 from config.load import build
 
 MACHINE = {"host": {"address": "192.0.2.1", "hostKey": "ssh-ed25519 AAAA"}, "environment": "development"}
@@ -50,3 +52,23 @@ def test_compose_has_every_server_and_service_with_its_limits() -> None:
     for name, service in platform.services.items():
         assert services[name]["mem_limit"] == f"{service.limits.memory}m"
         assert services[name]["environment"].keys() >= service.variables.keys()
+
+
+def test_what_the_edge_adds_is_told_by_its_medians() -> None:
+    figures = [
+        figure("page", p50, side, p99_s=4 * p50, per_second=1 / p50)
+        for side, p50 in (("service alone", 0.001), ("service alone", 0.002), ("service alone", 0.009),
+                          ("through nginx", 0.004))
+    ]  # fmt: skip
+    told = report.edge(report.Results(figures))
+    assert "| service alone | 2.0 ms | 8.0 ms | 500 |" in told
+    assert "| through nginx | 4.0 ms | 16.0 ms | 250 |" in told
+
+
+@pytest.mark.parametrize(
+    ("line", "seconds"), [("50%  812.00us", 0.000812), ("50%    1.25ms", 0.00125), ("50% 2.00s", 2.0)]
+)
+def test_latencies_of_wrk(line: str, seconds: float) -> None:
+    assert _seconds(f"  Latency Distribution\n     {line}\n     99%    9.00ms\n", 50) == pytest.approx(seconds)
+    with pytest.raises(BenchError, match="did not say how long 75%"):
+        _seconds(line, 75)

@@ -124,6 +124,10 @@ CROSS: list[tuple[dict[str, Any], str]] = [
     (order(nats={"subjects": "inventory"}), "order-service.nats.subjects: inventory belongs to inventory-service"),
     (order(nats={"stream": "INVENTORY"}), "order-service.nats.stream: INVENTORY belongs to inventory-service"),
     (order(nats={"consumes": ["NOPE"]}), "nats.consumes.0: no service owns the stream NOPE"),
+    (
+        {"services": {"api-gateway": {"variables": {"CORS_ORIGINS": "*"}}}},
+        "CORS_ORIGINS: has no effect: nginx answers other web sites' pages, list them under `edge.corsOrigins`",
+    ),
     ({"services": {"redis": {"image": "a/b", "port": 1}}}, "services.redis: redis belongs to the platform already"),
     ({"services": {"order": {"image": "a/b", "port": 1}}}, "services.order: order belongs to order-service already"),
     ({"services": {"frontend": {"routes": [{"path": "/api/"}]}}}, "routes.0.path: /api/ belongs to api-gateway"),
@@ -158,7 +162,6 @@ CROSS: list[tuple[dict[str, Any], str]] = [
 PRODUCTION: list[tuple[dict[str, Any], str]] = [
     (production(image="example.org/order:1"), "order-service.image: example.org/order:1 can change under its tag"),
     (production(image=None), "order-service.image: production runs what staging has proved"),
-    (production(variables={"CORS_ORIGINS": "*"}), "CORS_ORIGINS: . lets every web site act"),
     (production(variables={"CALLBACK": "http://localhost/x"}), "variables.CALLBACK: http://localhost/x is an example"),
     (production() | {"images": {"nginx": "lab/nginx:1.30"}}, "images.nginx: is an image of the lab"),
     (production() | {"edge": {"httpsOnly": False}}, "edge.httpsOnly: false would send passwords"),
