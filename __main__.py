@@ -4,6 +4,7 @@ import pulumi
 from pulumi import ResourceOptions
 
 import config
+from components.egress import Egress
 from components.host import Host
 from components.images import Images
 from components.microservice import Microservice
@@ -48,6 +49,19 @@ nats = server(Nats, "nats")
 redis = server(Redis, "redis")
 nginx = server(Nginx, "nginx")
 
+egress = {
+    service.name: Egress(
+        f"{service.name}-egress",
+        service,
+        platform=platform,
+        image=images.of("node"),
+        networks=networks,
+        host=host,
+        opts=on_host,
+    )
+    for service in platform.services.values()
+    if service.egress
+}
 services = {
     service.name: Microservice(
         service.name,
@@ -57,6 +71,7 @@ services = {
         secrets=secrets.of(service, configured=configured, nats=nats, redis=redis),
         networks=networks,
         postgres=postgres,
+        egress=egress.get(service.name),
         host=host,
         opts=on_host,
     )

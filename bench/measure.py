@@ -147,8 +147,9 @@ class Bench:
             self._edge()
             self._over_socket(now)
 
-    def _images(self, release: str) -> dict[str, dict[str, str]]:
-        return {name: {"image": f"bench/{name}:{release}"} for name in self._names}
+    def _images(self, release: str) -> dict[str, dict[str, Any]]:
+        """Every service from its image, without a way out: Compose files have no such proxies."""
+        return {name: {"image": f"bench/{name}:{release}", "egress": []} for name in self._names}
 
     def _small(self, side: Side, count: int) -> None:
         entry = {

@@ -38,7 +38,9 @@ class Images(pulumi.ComponentResource):
         self._child = ResourceOptions(parent=self)
         references: dict[str, Input[str]] = {}
         self._ids: dict[str, Output[str]] = {}
-        for server in _SERVERS:
+        # The proxies that lead out run on Node's image; where there is none, the host needs it for nothing.
+        proxied = any(service.egress for service in platform.services.values())
+        for server in (*_SERVERS, "node") if proxied else _SERVERS:
             image = self._found(server, platform.images.reference(server))
             self._ids[server] = image.image_id
             references[server] = Output.all(image.repo_digest, image.image_id).apply(lambda known: known[0] or known[1])

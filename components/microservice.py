@@ -10,6 +10,7 @@ from pulumi_command import remote
 
 from components.bundle import Bundle
 from components.container import Spec, bind, hardened
+from components.egress import Egress
 from components.host import Host
 from components.networks import Networks
 from components.postgres import Database, Postgres
@@ -37,6 +38,7 @@ class Microservice(pulumi.ComponentResource):
         secrets: Mapping[str, Input[str]],
         networks: Networks,
         postgres: Postgres,
+        egress: Egress | None,
         host: Host,
         opts: ResourceOptions | None = None,
     ) -> None:
@@ -58,6 +60,9 @@ class Microservice(pulumi.ComponentResource):
             if service.migrate:
                 owned = {**files, "DATABASE_URL": self.database.owner_url}
                 migrated = self._migrate(name, service, platform, image, variables, owned, networks, host)
+        if egress:  # not for migrations, which are on the data network alone
+            files |= egress.secrets
+            variables = egress.variables | variables
         bundle = Bundle(name, files, host=host, opts=child) if files else None
         spec = Spec(
             component=name,

@@ -11,7 +11,7 @@ from config.service import Service
 
 # Docker's first bridge; the pools from which it makes further ones move out of the way by themselves.
 _DOCKER_BRIDGE = IPv4Network("172.17.0.0/16")
-_SERVERS = ("postgres", "nats", "redis", "nginx")
+_OWN_NAMES = ("postgres", "nats", "redis", "nginx", "node")  # the servers, and whose image the proxies have
 _NGINX_PORTS = (8080, 8081, 8082, 8443)
 _SECRET_NAME = re.compile(r"(PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|PRIVATE_KEY)$")
 _CREDENTIALS_IN_URL = re.compile(r"://[^/\s:@]+:[^/\s@]+@")
@@ -85,7 +85,7 @@ def _certificate(platform: Platform) -> Iterator[Problem]:
 
 def _owners(platform: Platform) -> Iterator[Problem]:
     """Things that have one owner: a name, a database, key and subject prefixes, a stream, a path, a user."""
-    taken: dict[tuple[str, str], str] = {("name", server): "the platform" for server in _SERVERS}
+    taken: dict[tuple[str, str], str] = {("name", server): "the platform" for server in _OWN_NAMES}
 
     def claim(kind: str, value: str | None, service: Service, path: str) -> Iterator[Problem]:
         if value is None:

@@ -48,7 +48,7 @@ class Images(Model):
     nats: ImageReference = Field(default="nats:2.10-alpine", description="image of NATS 2.10")
     redis: ImageReference = Field(default="redis:7-bookworm", description="image of Redis 7")
     nginx: ImageReference = Field(default="nginx:1.30-alpine", description="image of nginx, 1.28 or newer")
-    node: ImageReference = Field(default="node:22-alpine", description="image of Node, that services are built on")
+    node: ImageReference = Field(default="node:22-alpine", description="image of Node, under services and proxies")
     mirror: str | None = Field(
         default=None, pattern=r"^[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)*$", description="registry that has all of them"
     )

@@ -6,6 +6,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -62,6 +63,13 @@ def _range(value: object) -> IPv4Network | IPv6Network:
     return network
 
 
+def _reachable(value: str) -> str:
+    port = value.partition(":")[2]
+    if port and not 0 < int(port) < 65536:
+        raise ValueError(f"{port} is no port: 1 to 65535")
+    return value
+
+
 def memory_text(megabytes: int) -> str:
     """An amount of memory as it is written in a stack file."""
     return f"{megabytes // 1024}GB" if megabytes % 1024 == 0 else f"{megabytes}MB"
@@ -108,6 +116,7 @@ EgressHost = Annotated[
     StringConstraints(
         pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+(:\d{1,5})?$", max_length=260
     ),
+    AfterValidator(_reachable),
 ]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=40)]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]

@@ -50,7 +50,7 @@ def test_a_mirror_is_one_setting() -> None:
 
 def test_limits_beyond_the_host_are_a_warning_with_the_figures() -> None:
     (warning,) = build("test", {"host": {**HOST, "memory": "6GB"}, "environment": "development"}).warnings
-    assert str(warning).startswith("host.memory: 6144 MB, and the limits add up to 7040 MB")
+    assert str(warning).startswith("host.memory: 6144 MB, and the limits add up to 7168 MB")
 
 
 @pytest.mark.parametrize("stack", ["dev", "staging", "prod"])

@@ -15,7 +15,8 @@ SERVICES = [
     "frontend",
     "dashboard-client",
 ]
-ALL = [f"a4co-test-{name}" for name in SERVERS + SERVICES]
+PROXY = "payment-service-egress"
+ALL = [f"a4co-test-{name}" for name in [*SERVERS, *SERVICES, PROXY]]
 
 
 def test_every_part_is_one_container(recorded: Recorder) -> None:
@@ -37,7 +38,7 @@ def test_hardened_limited_and_watched(recorded: Recorder, name: str) -> None:
     assert container["restart"] == "unless-stopped"
     assert container["logOpts"] == {"max-size": "10m", "max-file": "3"}
     assert container["healthcheck"]["tests"]
-    assert all("size=" in options for options in container["tmpfs"].values())
+    assert all("size=" in options for options in container.get("tmpfs", {}).values())
     assert {label["label"] for label in container["labels"]} >= {"a4co.stack", "a4co.component"}
 
 
@@ -58,7 +59,8 @@ def test_no_form_that_the_provider_writes_back_differently(recorded: Recorder, n
 @pytest.mark.parametrize("name", ALL)
 def test_bounded_processes_and_a_grace_period_from_the_first_deploy(recorded: Recorder, name: str) -> None:
     ready = recorded.commands[f"{name}-ready"]["create"]
-    assert ready == f"bash /home/deploy/a4co/test/scripts/ready.sh {name}-id 200 120"
+    processes = 50 if name.endswith(PROXY) else 200
+    assert ready == f"bash /home/deploy/a4co/test/scripts/ready.sh {name}-id {processes} 120"
     assert recorded.containers[name]["destroyGraceSeconds"] >= 30
 
 
@@ -67,7 +69,7 @@ def test_a_server_keeps_its_name(recorded: Recorder, name: str) -> None:
     assert recorded.containers[f"a4co-test-{name}"]["name"] == f"a4co-test-{name}"
 
 
-@pytest.mark.parametrize("name", SERVICES)
+@pytest.mark.parametrize("name", [*SERVICES, PROXY])
 def test_a_service_gets_a_new_name_with_each_revision(recorded: Recorder, name: str) -> None:
     container = recorded.containers[f"a4co-test-{name}"]
     assert "name" not in container
@@ -92,6 +94,7 @@ def test_only_nginx_publishes_ports(recorded: Recorder) -> None:
         ("nginx", "0.5", 128, 64),
         *[(name, "1.0", 512, 256) for name in SERVICES if name != "frontend"],
         ("frontend", "0.5", 256, 128),
+        (PROXY, "0.5", 128, 48),
     ],
 )
 def test_limits(recorded: Recorder, name: str, cpus: str, memory: int, reserved: int) -> None:
@@ -105,7 +108,7 @@ def test_limits(recorded: Recorder, name: str, cpus: str, memory: int, reserved:
         (["postgres", "redis"], {"data"}),
         (["nats", "auth-service", "order-service", "payment-service"], {"backend", "data"}),
         (["inventory-service", "product-service"], {"backend", "data"}),
-        (["nginx", "api-gateway"], {"frontend", "backend"}),
+        (["nginx", "api-gateway", PROXY], {"frontend", "backend"}),
         (["frontend", "dashboard-client"], {"frontend"}),
     ],
 )
@@ -158,7 +161,7 @@ def test_protected_data_is_a_setting() -> None:
 def test_the_components(recorded: Recorder) -> None:
     components = {r.typ.removeprefix("a4co:index:") for r in recorded.resources if r.typ.startswith("a4co:")}
     assert components == {
-        *("Host", "Images", "Networks", "Postgres", "Nats", "Redis", "Nginx", "Release"),
+        *("Host", "Images", "Networks", "Postgres", "Nats", "Redis", "Nginx", "Egress", "Release"),
         *("Accounts", "Bundle", "Credential", "Database", "Microservice", "Secrets"),
     }
 

@@ -39,6 +39,14 @@ def test_how_a_change_is_noticed(op: str, kind: str, old: dict[str, Any], impact
     assert change.impact is impact
 
 
+@pytest.mark.parametrize(
+    "name", ["a4co-lab-x-service-egress", "a4co-lab-x-service-egress-ready", "x-service-egress", "x-service-image"]
+)
+def test_what_belongs_to_a_service_is_told_of_the_service(name: str) -> None:
+    (change,) = changes({"steps": [step("update", COMMAND, name, {}, {})]})
+    assert change.part == "x-service"
+
+
 def test_fields_old_and_new() -> None:
     old = {
         "name": "a4co-lab-order-service-0a1b2c3",

@@ -41,6 +41,7 @@ SOUND = [
     resource(NETWORK, "data-net", name="data-net", internal=True),
     resource(FOUND_IMAGE, "order-service-image", name=f"ghcr.io/x/order-service{DIGEST}"),
     resource(FOUND_IMAGE, "postgres-image", name=f"postgres:16-bookworm{DIGEST}"),
+    resource(FOUND_IMAGE, "node-image", name=f"node:22-alpine{DIGEST}"),
     resource(VOLUME, "postgres-data", kept=True, name="postgres-data"),
     resource(COMMAND, "order-service-migrate", create=ONE_SHOT, stdin="[secret]"),
     container("nginx", "frontend-net", ports=[{"internal": 8080, "external": 80}]),
@@ -52,6 +53,7 @@ SOUND = [
 BREAKS: list[tuple[str, str, dict[str, Any]]] = [
     ("images by digest", "order-service-image", {"name": "ghcr.io/x/order-service:latest"}),
     ("servers by digest", "postgres-image", {"name": "postgres:16-bookworm"}),
+    ("servers by digest", "node-image", {"name": "node:22-alpine"}),
     ("limits", "order-service", {"memory": 0}),
     ("limits", "order-service", {"cpus": "0"}),
     ("limits", "order-service", {"memorySwap": -1}),
@@ -61,6 +63,11 @@ BREAKS: list[tuple[str, str, dict[str, Any]]] = [
     ("health check", "order-service", {"healthcheck": {"tests": ["NONE"]}}),
     ("data on internal networks", "postgres", {"networksAdvanced": [{"name": "data-net"}, {"name": "frontend-net"}]}),
     ("data on internal networks", "postgres", {"networksAdvanced": None}),
+    (
+        "data on internal networks",
+        "order-service",
+        {"networksAdvanced": [{"name": "data-net"}, {"name": "frontend-net"}]},
+    ),
     ("published ports", "order-service", {"ports": [{"internal": 3000, "external": 3000}]}),
     ("isolation", "order-service", {"privileged": True}),
     ("isolation", "order-service", {"networkMode": "host"}),

@@ -22,7 +22,9 @@ def users(name: str) -> set[str]:
     kind, _, rest = name.partition("-")
     if name.endswith("-owner"):
         return set()  # migrations alone
-    return {"auth-service", "api-gateway"} if kind == "jwt" else {f"{rest}-service"}
+    if kind == "jwt":
+        return {"auth-service", "api-gateway"}
+    return {f"{rest}-service", f"{rest}-service-egress"} if kind == "egress" else {f"{rest}-service"}
 
 
 @pytest.mark.parametrize("name", NAMES)
