@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from config.platform import Platform
+from config.platform import EGRESS_LIMITS, Platform
 from tests.lab.conftest import PREFIX, ROOT, Lab, pulumi
 
 MB = 1024 * 1024
@@ -18,8 +18,12 @@ def containers(lab: Lab) -> dict[str, dict[str, Any]]:
     return lab.inspect()
 
 
-def test_all_twelve_are_healthy(containers: dict[str, dict[str, Any]], platform: Platform) -> None:
-    assert sorted(containers) == sorted([*SERVERS, *platform.services])
+def proxies(platform: Platform) -> list[str]:
+    return [f"{name}-egress" for name, service in platform.services.items() if service.egress]
+
+
+def test_all_are_healthy(containers: dict[str, dict[str, Any]], platform: Platform) -> None:
+    assert sorted(containers) == sorted([*SERVERS, *platform.services, *proxies(platform)])
     assert {name: c["State"]["Health"]["Status"] for name, c in containers.items()} == dict.fromkeys(
         containers, "healthy"
     )
@@ -32,6 +36,7 @@ def test_limits_on_the_running_host(containers: dict[str, dict[str, Any]], platf
         "redis": platform.redis.limits,
         "nginx": platform.edge.limits,
         **{name: service.limits for name, service in platform.services.items()},
+        **dict.fromkeys(proxies(platform), EGRESS_LIMITS),
     }
     for name, container in containers.items():
         host, limit = container["HostConfig"], limits[name]

@@ -1,10 +1,9 @@
 import { Events, eventsConfig } from "@shop/events";
 import { connectPostgres, databaseConfig } from "@shop/postgres";
 import { HttpError, readConfig, Service, serviceConfig, userId } from "@shop/service";
-import Stripe from "stripe";
 import { z } from "zod";
 import { Payments } from "./payments.js";
-import { SimulatedProvider, StripeProvider } from "./provider.js";
+import { connectStripe, SimulatedProvider, StripeProvider } from "./provider.js";
 
 const config = readConfig({
   ...serviceConfig,
@@ -19,10 +18,7 @@ const service = new Service(config);
 const db = connectPostgres(service, config);
 const events = new Events(service, config, db, "PAYMENTS");
 const provider = config.STRIPE_SECRET_KEY
-  ? new StripeProvider(
-      new Stripe(config.STRIPE_SECRET_KEY, { timeout: 5_000, maxNetworkRetries: 1 }),
-      config.STRIPE_PAYMENT_METHOD,
-    )
+  ? new StripeProvider(connectStripe(config.STRIPE_SECRET_KEY), config.STRIPE_PAYMENT_METHOD)
   : new SimulatedProvider(config.PAYMENT_SUCCESS_RATE);
 const payments = new Payments(db, events, provider);
 

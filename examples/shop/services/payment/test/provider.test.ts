@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type Stripe from "stripe";
 import { expect, test, vi } from "vitest";
-import { SimulatedProvider, StripeProvider } from "../src/provider.js";
+import { connectStripe, SimulatedProvider, StripeProvider } from "../src/provider.js";
 
 const orderId = randomUUID();
 const create = vi.fn();
@@ -35,4 +35,12 @@ test("a declined card is an answer, a failing network is not", async () => {
   expect(await provider.charge(orderId, 1450)).toEqual({ ok: false, reason: "Your card was declined." });
   create.mockRejectedValueOnce(Object.assign(new Error("timed out"), { type: "StripeConnectionError" }));
   await expect(provider.charge(orderId, 1450)).rejects.toThrow("timed out");
+});
+
+test("Stripe is asked by fetch, which takes the proxy that leads out", async () => {
+  const fetch = vi.fn().mockResolvedValue(Response.json({ id: "pi_1", status: "succeeded" }));
+  vi.stubGlobal("fetch", fetch);
+  const asked = new StripeProvider(connectStripe("sk_test_1"), "pm_card_visa");
+  expect(await asked.charge(orderId, 1450)).toEqual({ ok: true, reference: "pi_1" });
+  expect(String(fetch.mock.calls[0]?.[0])).toBe("https://api.stripe.com/v1/payment_intents");
 });
