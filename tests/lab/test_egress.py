@@ -20,7 +20,8 @@ _CONNECT = """
 const { username, password } = new URL(process.env.HTTPS_PROXY)
 const key = Buffer.from(`${username}:${password}`).toString('base64')
 const [host, path] = process.argv.slice(1)
-require('http').request({ host, port: 3128, method: 'CONNECT', path, headers: { 'proxy-authorization': `Basic ${key}` } })
+const headers = { 'proxy-authorization': `Basic ${key}` }
+require('http').request({ host, port: 3128, method: 'CONNECT', path, headers })
   .on('connect', (answer, socket) => { console.log(answer.statusCode); socket.destroy() })
   .on('error', (error) => console.log(error.code)).end()
 """

@@ -35,6 +35,7 @@ SERVICE = st.fixed_dictionaries(
             st.sampled_from(["KEY"]), st.fixed_dictionaries({}, optional={"generated": IDENTIFIER})
         ),
         "migrate": st.lists(WORDS, max_size=2),
+        "egress": st.lists(st.one_of(st.sampled_from(["api.example.org", "b.example.org:99999"]), WORDS), max_size=2),
         "routes": st.lists(
             st.fixed_dictionaries({"path": st.one_of(st.sampled_from(["/", "/api/", "/x/"]), WORDS)}), max_size=2
         ),
