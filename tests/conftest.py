@@ -10,12 +10,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--interruptions", type=int, default=4, help="releases that are cut off at a random moment")
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever is in tests/lab needs the lab, and takes longest: it begins first."""
-    for item in items:
-        if item.path.parent.name == "lab":
-            item.add_marker(pytest.mark.lab)
-    items.sort(key=lambda item: item.path.parent.name != "lab")
+    """What needs the lab takes longest and begins first; what changes its stack comes after what looks at it as it is."""
+
+    def place(item: pytest.Item) -> int:
+        if item.path.parent.name != "lab":
+            return 2
+        item.add_marker(pytest.mark.lab)
+        return int("laid_over" in getattr(item, "fixturenames", ()))
+
+    items.sort(key=place)
 
 
 class Rooms(LoadScopeScheduling):

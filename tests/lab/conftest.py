@@ -107,13 +107,20 @@ def outcome(visitor: httpx.Client, order: str, *, within_s: float = 30) -> str:
     return until(ended, within_s=within_s, what=f"order {order} ends")
 
 
-@pytest.fixture(scope="module")
-def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The platform with a ninth service, of another team: one entry in the stack's file."""
-    stack = Stack(tmp_path_factory.mktemp("stack") / "Pulumi.lab.yaml").parrot(**PARROT).change(edge=UNLIMITED)
-    stack.up()
-    yield stack
+@pytest.fixture(scope="session")
+def laid_over(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The stack that tests change; at the end the lab has its own again."""
+    yield Stack(tmp_path_factory.mktemp("stack") / "Pulumi.lab.yaml")
     pulumi("up", "--yes", "--skip-preview")
+
+
+@pytest.fixture(scope="module")
+def deployed(laid_over: Stack) -> Stack:
+    """The platform with a ninth service, of another team: one entry in the stack's file."""
+    laid_over.reset().parrot(**PARROT).change(edge=UNLIMITED)
+    if not laid_over.is_live:
+        laid_over.up()
+    return laid_over
 
 
 @pytest.fixture

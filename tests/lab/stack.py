@@ -44,8 +44,13 @@ class Stack:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._live: dict[str, Any] | None = None
+        self.reset()
+
+    def reset(self) -> "Stack":
+        """The lab's own stack, and nothing that an earlier test laid over it."""
         self._sections: dict[str, Any] = {}
-        self.change()
+        return self.change()
 
     def change(self, **sections: Any) -> "Stack":
         """Lay these sections over what the file has by now."""
@@ -59,11 +64,20 @@ class Stack:
         return self.change(services={"parrot": entry})
 
     def up(self, *, check: bool = True) -> Any:
-        return pulumi("up", "--yes", "--skip-preview", "--config-file", str(self._path), check=check)
+        self._live = None
+        done = pulumi("up", "--yes", "--skip-preview", "--config-file", str(self._path), check=check)
+        self._live = self._sections if done.returncode == 0 else None
+        return done
+
+    @property
+    def is_live(self) -> bool:
+        """Whether this is what was deployed last."""
+        return self._live == self._sections
 
     @contextmanager
     def starting(self) -> Iterator[subprocess.Popen[str]]:
         """A deployment under way, in a process group of its own."""
+        self._live = None
         command = ["pulumi", "up", "--yes", "--skip-preview", "--config-file", str(self._path), "--stack", "lab"]
         with subprocess.Popen(
             [*command, "--non-interactive"],

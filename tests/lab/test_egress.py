@@ -119,14 +119,14 @@ def test_nobody_notices_another_way_out_or_another_password(
 ) -> None:
     before = lab.inspect()
     with Load(base) as load, load.during():
-        leading.change(rotations={"egress-parrot": 2}).up()
+        leading.change(rotations={"egress-payment": 2}).up()
         leading.parrot(egress=[OUTSIDE, "api.example.org"]).up()
     record_property("load", load.report("another password, then another host to call"))
     assert load.failures == []
     exactly_once(load)
     after = lab.inspect()
     replaced = {name for name in after if after[name]["Id"] != before[name]["Id"]}
-    assert replaced == {"parrot", "parrot-egress"}
+    assert replaced == {f"{service}{part}" for service in ("parrot", "payment-service") for part in ("", "-egress")}
     assert ask(base, f"https://{OUTSIDE}/v2/")["error"] in NOT_TRUSTED
     proxies = lab.run("docker", "ps", "-aq", "--filter", "label=a4co.component=parrot-egress").split()
     assert len(proxies) == 1, "the old one is gone"
