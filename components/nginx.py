@@ -8,7 +8,7 @@ from components.archive import pack
 from components.container import Spec, bind, hardened
 from components.host import Host
 from components.networks import Networks
-from components.routes import render_routes
+from components.routes import PACKED, render_routes
 from config import Platform
 from config.service import Health
 
@@ -35,6 +35,16 @@ else
     mkdir -p releases/empty/upstreams
     ln -sfn releases/empty current
 fi
+"""
+
+# What an image has beyond the official one is used: nginx reads these files where they are.
+_START = f"""\
+module=/usr/lib/nginx/modules/ngx_http_brotli_filter_module.so
+if test -e $module; then
+    echo "load_module $module;" >/tmp/modules.conf
+    echo "brotli on; brotli_types {PACKED};" >/tmp/brotli.conf
+fi
+exec nginx -g 'daemon off;' -c {_INSIDE}/current/nginx.conf
 """
 
 
@@ -74,7 +84,7 @@ class Nginx(pulumi.ComponentResource):
                 name=full_name,
                 image=image,
                 user="101:101",
-                command=["nginx", "-g", "daemon off;", "-c", f"{_INSIDE}/current/nginx.conf"],
+                command=["sh", "-c", _START],
                 networks=[
                     networks.join("frontend", name),
                     networks.join(

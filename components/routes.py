@@ -17,6 +17,11 @@ _PAGES = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'"
 )
+# Content that grows smaller when it is packed; HTML is packed anyway.
+PACKED = (
+    "text/css text/plain text/javascript application/javascript application/json application/problem+json "
+    "application/manifest+json application/xml image/svg+xml"
+)
 _ANSWERS = "default-src 'none'; frame-ancestors 'none'"
 _STYLE = "body{font:1.1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:20vh auto;padding:0 1rem}p{opacity:.6}"
 # Headers that the edge sends, whatever a service says.
@@ -82,6 +87,7 @@ def _edge(platform: Platform) -> dict[str, Any]:
         "hsts_s": int(edge.hsts.total_seconds()),
         "caches": any(route.cache for service in platform.services.values() for route in service.routes),
         "hidden": _EDGES_OWN,
+        "packed": PACKED,
         "shutdown_s": _shutdown_s(platform),
         "page": render("nginx/error.html", style=_STYLE),
         "style_hash": "sha256-" + base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode(),

@@ -12,7 +12,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What needs the lab takes longest and begins first; what changes its stack comes after what looks at it as it is."""
+    """What needs the lab takes longest and begins first: what looks at its stack, then what changes it."""
 
     def place(item: pytest.Item) -> int:
         if item.path.parent.name != "lab":

@@ -97,6 +97,7 @@ CASES = [
     # What is passed on
     Case("/parrot/echo", headers=NAMED, has=NAMED, says="my-request-1"),
     Case("/parrot/large", headers={"accept-encoding": "gzip"}, has=PACKED),
+    Case("/parrot/large", headers={"accept-encoding": "gzip, br"}, has=PACKED | {"content-encoding": "br"}),
 ]  # fmt: skip
 
 
