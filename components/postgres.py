@@ -55,7 +55,11 @@ class Postgres(pulumi.ComponentResource):
                 image=image,
                 user=_USER,
                 command=["postgres", "-c", "config_file=/etc/postgresql/postgresql.conf"],
-                envs={"POSTGRES_PASSWORD_FILE": "/run/secrets/password", "PGDATA": f"{_DATA}/pgdata"},
+                envs={
+                    "POSTGRES_PASSWORD_FILE": "/run/secrets/password",
+                    "PGDATA": f"{_DATA}/pgdata",
+                    "POSTGRES_INITDB_ARGS": "--data-checksums",  # counts for an empty volume alone
+                },
                 networks=[networks.join("data", name)],
                 mounts=[
                     data_volume(
