@@ -37,7 +37,7 @@ class Change:
 def changes(preview: dict[str, Any]) -> list[Change]:
     """Changes by part of the platform, most noticed first, from `pulumi preview --json`."""
     found: dict[str, Change] = {}
-    for step in preview["steps"]:
+    for step in preview.get("steps", []):  # there is none when the program did not start
         if step["op"] in ("same", "read", "refresh"):
             continue
         part = _part(step["urn"])

@@ -88,3 +88,7 @@ def test_most_noticed_first_and_nothing_is_said_plainly() -> None:
     assert [change.part for change in changes({"steps": steps})] == ["redis", "frontend", "order-service"]
     assert "DATA AT RISK" in table(changes({"steps": steps}))
     assert table(changes({"steps": []})) == "No changes.\n"
+
+
+def test_a_program_that_did_not_start_changes_nothing() -> None:
+    assert changes({"diagnostics": [{"severity": "error", "message": "failed to load"}]}) == []
