@@ -4,7 +4,7 @@
 PYTHON ?= python3
 STACK ?= lab
 LAB := up test bench shell down clean
-OPERATIONS := preview status releases rollback promote
+OPERATIONS := preview status releases rollback promote checklist
 
 .DEFAULT_GOAL := help
 .PHONY: help $(LAB) $(OPERATIONS)
@@ -23,6 +23,7 @@ help:
 	@echo 'make releases   show what was released, and can be again'
 	@echo 'make rollback   make the release before live again (another: ARGS="--to 3f2a91cc0d1e")'
 	@echo 'make promote    let the stack'"'"'s file name what the stack before it has proved'
+	@echo 'make checklist  prove what must hold in production (a file to sign: ARGS="--write checklist.md")'
 
 $(LAB):
 	@$(PYTHON) lab/bootstrap.py

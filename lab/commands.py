@@ -87,7 +87,7 @@ def clean(steps: Steps, checkout: Checkout, _: list[str]) -> int:
     return 0
 
 
-OPERATIONS = ("preview", "status", "releases", "rollback", "promote")
+OPERATIONS = ("preview", "status", "releases", "rollback", "promote", "checklist")
 COMMANDS: dict[str, Callable[[Steps, Checkout, list[str]], int]] = {
     "up": up, "test": test, "bench": bench, "down": down, "clean": clean,
     **{name: partial(operate, name) for name in OPERATIONS},

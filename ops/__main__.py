@@ -4,7 +4,9 @@ import argparse
 import json
 import subprocess
 import sys
+from pathlib import Path
 
+from ops.checklist.run import checklist
 from ops.compare import report
 from ops.images import matrix, pin
 from ops.impact import changes
@@ -60,6 +62,8 @@ def main() -> int:
     command("status", "the live release, and every container's health and use")
     command("releases", "what was released, and can be again")
     command("rollback", "make an earlier release live again, by default the one before", release=True)
+    proof = command("checklist", "what must hold in production: proved on the stack, or who must prove it")
+    proof.add_argument("--write", metavar="FILE", type=Path, help="the filled list, as Markdown")
     command("promote", "let the stack's file name what the stack before it has proved")
     command("matrix", "the images that a pipeline builds for the stack, as jobs of a matrix")
     command("pin", "let the stack's file name these images").add_argument("images", nargs="+", help="…@sha256:…")
@@ -79,8 +83,9 @@ def main() -> int:
                 print(status(stack), end="")
             case "releases":
                 print(show(stack), end="")
-            case "rollback":
-                return rollback(stack, arguments.to)
+            case "rollback" | "checklist":
+                rolls = arguments.command == "rollback"
+                return rollback(stack, arguments.to) if rolls else checklist(stack, arguments.write)
             case "promote":
                 print(promote(stack), end="")
             case "matrix":

@@ -22,7 +22,8 @@ ACTIONS = sorted(str(path.relative_to(ROOT)) for path in (ROOT / ".github/action
         ["basedpyright"],
         ["yamllint", "--strict", "-d", "{extends: default, rules: {line-length: {max: 160}, document-start: disable, "
          "braces: {max-spaces-inside: 0}, comments: {min-spaces-from-content: 1}, truthy: {check-keys: false}}}",
-         *sorted(path.name for path in ROOT.glob("Pulumi*.yaml")), "config/catalogue.yaml", ".github"],
+         *sorted(path.name for path in ROOT.glob("Pulumi*.yaml")), "config/catalogue.yaml",
+         "ops/checklist/items", ".github"],
         ["hadolint", *DOCKERFILES],
         ["zizmor", "--offline", "--quiet", ".github"],
         ["check-jsonschema", "--builtin-schema", "vendor.github-workflows", *WORKFLOWS],
