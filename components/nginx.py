@@ -42,7 +42,7 @@ _START = f"""\
 module=/usr/lib/nginx/modules/ngx_http_brotli_filter_module.so
 if test -e $module; then
     echo "load_module $module;" >/tmp/modules.conf
-    echo "brotli on; brotli_types {PACKED};" >/tmp/brotli.conf
+    echo "brotli on; brotli_min_length 1024; brotli_types {PACKED};" >/tmp/brotli.conf
 fi
 exec nginx -g 'daemon off;' -c {_INSIDE}/current/nginx.conf
 """
