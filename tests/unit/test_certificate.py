@@ -1,0 +1,271 @@
+"""Certificates as the host checks and swaps them, with the real openssl; and what the program asks the host for."""
+
+import os
+import shutil
+import ssl
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+from typing import Any
+
+import pytest
+
+from components.archive import pack
+from config.load import build
+from config.record import recorded, restored
+from tests.unit.program import HOST, ROOT, run, stack_file
+
+SCRIPT = ROOT / "components/scripts/certificate.sh"
+# Stands in for `docker`: its nginx accepts and loads what lies there, unless it is told to refuse.
+DOCKER = """\
+#!/bin/bash
+echo "$*" >>{folder}/asked
+case $* in
+    inspect*) echo {address} ;;
+    *' -t '*) test ! -e {folder}/refuse ;;
+    *reload*) cp {folder}/edge/certificate/*.pem {folder}/loaded/ ;;
+esac
+"""
+
+
+class Closing(StreamRequestHandler):
+    """Says nothing: the certificate was told before."""
+
+
+class Nginx(ThreadingTCPServer):
+    """What a visitor of port 8443 meets: the certificate that was loaded last."""
+
+    allow_reuse_address = True
+
+    def __init__(self, address: str, loaded: Path) -> None:
+        self.loaded = loaded
+        super().__init__((address, 8443), Closing)
+
+    def get_request(self) -> tuple[Any, Any]:
+        plain, address = super().get_request()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.loaded / "fullchain.pem", self.loaded / "privkey.pem")
+        return context.wrap_socket(plain, server_side=True), address
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Whoever only wants to see the certificate hangs up without a word."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A stack's folder on a host, with an nginx that presents what it was given."""
+
+    folder: Path
+    path: str
+
+    def run(self, *arguments: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
+        """Run the script, as the deploy user does."""
+        script = ["bash", str(self.folder / "scripts/certificate.sh"), *arguments]
+        return subprocess.run(
+            script, input=stdin, env={**os.environ, "PATH": self.path}, capture_output=True, text=True, check=False
+        )
+
+    def own(self, chain: str, key: str, hosts: str = "shop.example.org") -> "subprocess.CompletedProcess[str]":
+        """Put an operator's own certificate in use."""
+        settings = f"nginx=nginx\nnetwork=front\nhosts='{hosts}'\n"
+        return self.run("own", stdin=pack({"settings": settings, "fullchain.pem": chain, "privkey.pem": key}))
+
+    @property
+    def loaded(self) -> str:
+        """What nginx presents."""
+        return (self.folder / "loaded/fullchain.pem").read_text()
+
+    def files(self) -> dict[str, str]:
+        """Everything in the stack's folder but locks and what docker was asked."""
+        return {
+            str(path.relative_to(self.folder)): os.readlink(path) if path.is_symlink() else path.read_text()
+            for path in self.folder.rglob("*")
+            if (path.is_symlink() or path.is_file()) and path.stat().st_size and path.name not in ("asked", "refuse")
+        }
+
+
+@pytest.fixture
+def machine(tmp_path: Path, worker_id: str) -> Iterator[Machine]:
+    folder, first = tmp_path / "shop", Pair(tmp_path / "first")
+    for part in ("scripts", "edge/certificates/self-signed", "loaded"):
+        (folder / part).mkdir(parents=True)
+    shutil.copy(SCRIPT, folder / "scripts")
+    first.sign(["old.example.org"])
+    for place in ("edge/certificates/self-signed", "loaded"):
+        (folder / place / "fullchain.pem").write_text(first.chain)
+        (folder / place / "privkey.pem").write_text(first.key)
+    (folder / "edge/certificate").symlink_to("certificates/self-signed")
+    address = f"127.0.8.{int(worker_id.removeprefix('gw') or 0) + 1}" if worker_id != "master" else "127.0.8.250"
+    docker = tmp_path / "bin/docker"
+    docker.parent.mkdir()
+    docker.write_text(DOCKER.format(folder=folder, address=address))
+    docker.chmod(0o755)
+    with Nginx(address, folder / "loaded") as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield Machine(folder, f"{docker.parent}:{os.environ['PATH']}")
+        server.shutdown()
+
+
+class Pair:
+    """A certificate with its key, and who signed it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True)
+        for name in ("root", "middle", "leaf", "other"):
+            self._openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", f"{name}.key")
+        self._certificate("root", "root", days=(-3000, 3000), extensions="basicConstraints=critical,CA:true")
+        self._certificate("middle", "root", days=(-2000, 2000), extensions="basicConstraints=critical,CA:true")
+
+    def sign(self, names: list[str], *, days: tuple[int, int] = (-1, 90)) -> "Pair":
+        alternative = ",".join(f"DNS:{name}" for name in names)
+        extensions = f"subjectAltName={alternative}" if names else "basicConstraints=CA:false"
+        self._certificate("leaf", "middle", days=days, extensions=extensions)
+        return self
+
+    def read(self, *files: str) -> str:
+        return "".join((self.folder / file).read_text() for file in files)
+
+    @property
+    def chain(self) -> str:
+        return self.read("leaf.crt", "middle.crt")
+
+    @property
+    def key(self) -> str:
+        return self.read("leaf.key")
+
+    def _certificate(self, name: str, signer: str, *, days: tuple[int, int], extensions: str) -> None:
+        """By `openssl ca`, which alone takes any two dates."""
+        when = [
+            subprocess.check_output(["date", "-u", "-d", f"{day} days", "+%y%m%d%H%M%SZ"], text=True).strip()
+            for day in days
+        ]
+        (self.folder / "ca.cnf").write_text(
+            "[ca]\ndefault_ca=ours\n[ours]\ndatabase=index\nserial=serial\nnew_certs_dir=.\ndefault_md=sha256\n"
+            "policy=any\nunique_subject=no\n[any]\ncommonName=supplied\n"
+        )
+        (self.folder / "extensions").write_text(extensions + "\n")
+        (self.folder / "index").touch()
+        self._openssl("req", "-new", "-key", f"{name}.key", "-subj", "/CN=shop.example.org", "-out", f"{name}.csr")
+        signed = ["-selfsign"] if name == signer else ["-cert", f"{signer}.crt"]
+        self._openssl(
+            "ca", "-batch", "-config", "ca.cnf", "-rand_serial", "-notext", *signed, "-keyfile", f"{signer}.key",
+            "-in", f"{name}.csr", "-extfile", "extensions", "-startdate", when[0], "-enddate", when[1],
+            "-out", f"{name}.crt",
+        )  # fmt: skip
+
+    def _openssl(self, *arguments: str) -> None:
+        subprocess.run(["openssl", *arguments], cwd=self.folder, capture_output=True, check=True)
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    return Pair(tmp_path_factory.mktemp("pair") / "good").sign(["shop.example.org", "*.shop.example.org"])
+
+
+@pytest.fixture
+def variant(tmp_path: Path) -> Callable[..., Pair]:
+    def made(**changes: Any) -> Pair:
+        return Pair(tmp_path / "variant").sign(**{"names": ["shop.example.org"], **changes})
+
+    return made
+
+
+def test_a_good_certificate_takes_the_place_of_the_one_before(machine: Machine, pair: Pair) -> None:
+    done = machine.own(pair.chain, pair.key, "shop.example.org www.shop.example.org")
+    assert done.returncode == 0, done.stderr
+    assert "the certificate in use ends on 20" in done.stdout
+    assert machine.loaded == pair.chain
+    used = machine.folder / "edge/certificate"
+    assert (used / "privkey.pem").read_text() == pair.key
+    # Nginx reads it as another user; around it is a folder that is closed to all others.
+    assert [path.stat().st_mode & 0o777 for path in (used, used / "fullchain.pem", used / "privkey.pem")] == [
+        *(0o755, 0o444, 0o444)
+    ]
+    assert [path.name for path in used.parent.glob("certificates/*")] == [used.resolve().name]
+    assert not list(machine.folder.glob(".certificate-*")), "the key lies about"
+    asked = machine.folder / "asked"
+    assert asked.read_text().count("reload") == 1
+    assert machine.own(pair.chain, pair.key).returncode == 0
+    assert asked.read_text().count("reload") == 1, "nothing was new"
+
+
+def refused(machine: Machine, chain: str, key: str, hosts: str = "shop.example.org") -> str:
+    before = machine.files()
+    done = machine.own(chain, key, hosts)
+    assert done.returncode == 1
+    assert machine.files() == before
+    assert not (machine.folder / "asked").exists(), "nginx was asked before all was checked"
+    assert done.stderr.startswith("the certificate was refused, the one in use stays: ")
+    return done.stderr
+
+
+def test_what_is_wrong_with_the_key(machine: Machine, pair: Pair) -> None:
+    assert "the key belongs to another one" in refused(machine, pair.chain, pair.read("other.key"))
+    assert "its key can't be read" in refused(machine, pair.chain, "no key\n")
+    locked = subprocess.check_output(
+        ["openssl", "pkey", "-aes256", "-passout", "pass:secret"], input=pair.key, text=True
+    )
+    assert "PEM without a passphrase" in refused(machine, pair.chain, locked)
+
+
+def test_a_certificate_that_has_expired(machine: Machine, variant: Callable[..., Pair]) -> None:
+    expired = variant(days=(-100, -10))
+    assert "has expired: order a new one" in refused(machine, expired.chain, expired.key)
+
+
+def test_a_certificate_that_is_not_valid_yet(machine: Machine, variant: Callable[..., Pair]) -> None:
+    early = variant(days=(10, 100))
+    said = refused(machine, early.chain, early.key)
+    assert "1 of 2, subject=" in said
+    assert "is not valid yet: wait until it is, or set the host's clock" in said
+
+
+def test_whoever_signed_it_has_expired(machine: Machine, variant: Callable[..., Pair]) -> None:
+    one = variant()
+    one._certificate("middle", "root", days=(-100, -10), extensions="basicConstraints=critical,CA:true")
+    said = refused(machine, one.chain, one.key)
+    assert "2 of 2, subject=" in said
+    assert "has expired" in said
+
+
+@pytest.mark.parametrize("order", [("leaf", "root"), ("leaf", "root", "middle"), ("leaf", "middle", "leaf")])
+def test_a_broken_chain(machine: Machine, pair: Pair, order: tuple[str, ...]) -> None:
+    said = refused(machine, pair.read(*(f"{name}.crt" for name in order)), pair.key)
+    assert "was not signed by the next: the certificate comes first, then who signed it, and so on" in said
+
+
+def test_signed_by_one_that_may_not(machine: Machine, pair: Pair) -> None:
+    pair._certificate("other", "leaf", days=(-1, 9), extensions="subjectAltName=DNS:shop.example.org")
+    said = refused(machine, pair.read("other.crt", "leaf.crt", "middle.crt"), pair.read("other.key"))
+    assert "1 of 3, subject=" in said
+    assert "was not signed by the next" in said
+
+
+def test_another_name(machine: Machine, pair: Pair, variant: Callable[..., Pair]) -> None:
+    said = refused(machine, pair.chain, pair.key, "shop.example.org example.org")
+    assert "it is for shop.example.org, *.shop.example.org, not for example.org: order one for all" in said
+    nameless = variant(names=[])
+    assert "it is for no host, not for shop.example.org" in refused(machine, nameless.chain, nameless.key)
+
+
+def test_the_one_in_use_stays_when_nginx_does_not_take_another(machine: Machine, pair: Pair) -> None:
+    before = machine.loaded
+    (machine.folder / "refuse").touch()
+    done = machine.own(pair.chain, pair.key)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (
+        *(1, "the certificate was refused, the one in use stays: nginx does not take it"),
+    )
+    assert machine.loaded == before
+    assert os.readlink(machine.folder / "edge/certificate") == "certificates/self-signed"
+    (machine.folder / "refuse").unlink()
+    assert machine.own(pair.chain, pair.key).returncode == 0, "and it is taken when nginx can"
+    assert machine.loaded == pair.chain
+
+
+def test_nothing_to_renew(machine: Machine) -> None:
+    done = machine.run("renew")
+    assert (done.returncode, done.stderr) == (1, "shop has no certificate to renew: `edge.tls.acme` is not set\n")
