@@ -95,9 +95,9 @@ class Host(pulumi.ComponentResource):
         stdin: Input[str] | None = None,
         delete: Input[str] | None = None,
     ) -> remote.Command:
-        """Run `script` on the host, again whenever it or `stdin` changes. It must be safe to repeat; `delete` undoes it.
+        """Run `script` on the host, again whenever it or `stdin` changes. It must be safe to repeat.
 
-        Secrets go through `stdin`: a command line is visible to every user of the host.
+        `delete` is run when the resource goes. Secrets go through `stdin`: a command line is visible to every user of the host.
         """
         after = ResourceOptions(depends_on=self.waits_for)
         return self._command(name, script, stdin=stdin, delete=delete, opts=ResourceOptions.merge(opts, after))

@@ -51,8 +51,8 @@ def preflight(platform: Platform) -> None:
 
 
 def _ask(platform: Platform, run: str, *, dead: str = "-") -> subprocess.CompletedProcess[str]:
-    ports = (platform.edge.http_port, platform.edge.https_port)
-    arguments = (platform.directory, platform.stack, run, _owner(), _commit(), dead, _commands(platform), *map(str, ports))
+    needs = (_commands(platform), str(platform.edge.http_port), str(platform.edge.https_port))
+    arguments = (platform.directory, platform.stack, run, _owner(), _commit(), dead, *needs)
     return _run(platform, shlex.join(("bash", "-s", "--", *arguments)), _SCRIPT.read_text())
 
 

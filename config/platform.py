@@ -49,7 +49,7 @@ class Images(Model):
     redis: ImageReference = Field(default="redis:7-bookworm", description="image of Redis 7")
     nginx: ImageReference = Field(default="nginx:1.30-alpine", description="image of nginx, 1.28 or newer")
     node: ImageReference = Field(default="node:22-alpine", description="image of Node, under services and proxies")
-    lego: ImageReference = Field(default="goacme/lego:v4.31.0", description="image of lego 4, where `edge.tls.acme` is set")
+    lego: ImageReference = Field(default="goacme/lego:v4.31.0", description="image of lego 4, for `edge.tls.acme`")
     mirror: str | None = Field(
         default=None, pattern=r"^[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)*$", description="registry that has all of them"
     )

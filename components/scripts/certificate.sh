@@ -80,11 +80,12 @@ use() { # CHAIN KEY, which passed: have nginx present them
     echo "$(date -u +%FT%TZ) the certificate in use ends on $(date -u -d "@$ends" +%F)"
 }
 
-lego() { # COMMAND and its options
+lego() { # SETTINGS, COMMAND and its options
     root=
-    if test -e "$home/root.pem"; then
-        root="--env LEGO_CA_CERTIFICATES=/root.pem --mount type=bind,src=$home/root.pem,dst=/root.pem,readonly"
+    if test -e "$1/root.pem"; then
+        root="--env LEGO_CA_CERTIFICATES=/root.pem --mount type=bind,src=$1/root.pem,dst=/root.pem,readonly"
     fi
+    shift
     # shellcheck disable=SC2046,SC2086  # these are several words, of harmless characters
     docker run --rm --init --network "$network" --user "$(id -u):$(id -g)" --read-only --cap-drop ALL \
         --security-opt no-new-privileges --memory 128m --memory-swap 128m --cpus 0.5 --pids-limit 50 $root \
@@ -93,19 +94,18 @@ lego() { # COMMAND and its options
         --key-type ec256 --path /lego --http --http.webroot /webroot "$@"
 }
 
-issue() { # DAYS: have the authority issue the first one, or renew the one that ends within these days; use it
-    . "$home/settings"
+issue() { # SETTINGS, a folder; DAYS: have a first one issued, or one renewed that ends within these days; use it
+    . "$1/settings"
     wanted="$directory $email $hosts" pair=$home/lego/certificates/${hosts%% *}
     if test "$(cat "$home/issued" 2>/dev/null)" = "$wanted"; then
-        set -- renew --days "$1" --no-random-sleep  # cron's minute is random enough
+        set -- "$1" renew --days "$2" --no-random-sleep  # cron's minute is random enough
     else
-        rm -rf "$home/lego/certificates" "$home/issued"
-        set -- run
+        set -- "$1" run
     fi
     if ! lego "$@" >"$work/said" 2>&1; then
         echo "no certificate from $directory for $hosts; the one in use stays. As a rule the DNS of a name does not lead" \
             "to this host, or port 80 is closed on the way. What lego said last:" >&2
-        tail -n 5 "$work/said" >&2
+        grep -v '\[INFO\]' "$work/said" | tail -n 5 >&2
         exit 1
     fi
     # What was written by halves is issued anew the next time.
@@ -115,13 +115,14 @@ issue() { # DAYS: have the authority issue the first one, or renew the one that 
     echo "the next one is asked for from $(date -u -d "@$((ends - 30 * 86400))" +%F) on"
 }
 
-schedule() { # [LINE]: the stack's line of the crontab, or none; of the others none is touched
+schedule() { # LINE: the stack's in the crontab, or none if it is empty; the others stay
     exec 8>"$(dirname "$folder")/.crontab"
     flock 8
     lines=$(crontab -l 2>&1) || case $lines in 'no crontab for '*) lines= ;; *) fail "crontab: $lines" ;; esac
-    { printf '%s' "${lines:+$lines
-}" | sed "/ # a4co-$stack\$/d"; printf '%s' "${1:+$1
-}"; } | crontab -
+    {
+        test -z "$lines" || printf '%s\n' "$lines" | sed "/ # a4co-$stack\$/d"
+        test -z "$1" || echo "$1 # a4co-$stack"
+    } | crontab -
 }
 
 work=$(mktemp -d "$folder/.certificate-XXXXXXXX")
@@ -137,19 +138,23 @@ case $1 in
         ;;
     acme)
         mkdir -p "$home/lego"
+        base64 -d | tar -x --no-same-owner -C "$work"
+        issue "$work" 30
+        # Kept for cron only now: a change that fails leaves it renewing what is in use.
         rm -f "$home/root.pem"
-        base64 -d | tar -x --no-same-owner -C "$home"
-        issue 30
+        find "$work" -maxdepth 1 \( -name settings -o -name root.pem \) -exec mv -t "$home" {} +
+        find "$home/lego/certificates" -type f ! -name "${hosts%% *}.*" -delete
         at=$(($(printf '%s' "$stack $hosts" | cksum | cut -d ' ' -f 1) % 720))
-        schedule "$((at % 60)) $((at / 60)),$((at / 60 + 12)) * * * bash $folder/scripts/certificate.sh renew >>$home/log 2>&1 # a4co-$stack"
+        when="$((at % 60)) $((at / 60)),$((at / 60 + 12)) * * *"
+        schedule "$when bash $folder/scripts/certificate.sh renew >>$home/log 2>&1"
         ;;
     renew)
         test -s "$home/settings" || fail "$stack has no certificate to renew: \`edge.tls.acme\` is not set"
-        issue "${2:-30}"
+        issue "$home" "${2:-30}"
         ;;
     forget)
         cat >/dev/null  # what is sent is read, or the connection may fail
-        schedule
+        schedule ''
         rm -rf "$home"
         ;;
     *) fail "usage: certificate.sh own | acme | renew [DAYS] | forget" ;;

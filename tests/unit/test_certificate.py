@@ -1,9 +1,12 @@
 """Certificates as the host checks and swaps them, with the real openssl; and what the program asks the host for."""
 
+import base64
+import io
 import os
 import shutil
 import ssl
 import subprocess
+import tarfile
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,20 +16,38 @@ from typing import Any
 
 import pytest
 
+from components import preflight
 from components.archive import pack
 from config.load import build
-from config.record import recorded, restored
-from tests.unit.program import HOST, ROOT, run, stack_file
+from config.record import fingerprints, restored
+from config.record import recorded as recorded_settings
+from tests.unit.program import HOST, ROOT, Recorder, run
 
 SCRIPT = ROOT / "components/scripts/certificate.sh"
-# Stands in for `docker`: its nginx accepts and loads what lies there, unless it is told to refuse.
+# Stands in for `docker`: its nginx accepts and loads what lies there, unless it is told to refuse; its lego gives out
+# what the authority has, unless that is closed.
 DOCKER = """\
 #!/bin/bash
 echo "$*" >>{folder}/asked
 case $* in
+    run*)
+        test -d {authority} || {{ echo "[INFO] I ask"; echo "acme: error: 403, nobody there"; exit 1; }}
+        mkdir -p {folder}/certificate/lego/certificates
+        cat {authority}/leaf.crt {authority}/middle.crt >{folder}/certificate/lego/certificates/shop.example.org.crt
+        cp {authority}/leaf.key {folder}/certificate/lego/certificates/shop.example.org.key
+        ;;
     inspect*) echo {address} ;;
     *' -t '*) test ! -e {folder}/refuse ;;
     *reload*) cp {folder}/edge/certificate/*.pem {folder}/loaded/ ;;
+esac
+"""
+
+
+CRONTAB = """\
+#!/bin/bash
+case $1 in
+    -l) test -s {tab} && cat {tab} || {{ echo "no crontab for deploy" >&2; exit 1; }} ;;
+    -) cat >{tab}.new; mv {tab}.new {tab} ;;
 esac
 """
 
@@ -73,6 +94,26 @@ class Machine:
         settings = f"nginx=nginx\nnetwork=front\nhosts='{hosts}'\n"
         return self.run("own", stdin=pack({"settings": settings, "fullchain.pem": chain, "privkey.pem": key}))
 
+    def acme(self, hosts: str = "shop.example.org") -> "subprocess.CompletedProcess[str]":
+        """Have an authority's certificate issued and put in use."""
+        known = {"nginx": "nginx", "network": "front", "image": "lego:4", "email": "a@example.org", "hosts": hosts}
+        settings = "".join(f"{key}='{value}'\n" for key, value in known.items()) + "directory=https://ca/dir\n"
+        return self.run("acme", stdin=pack({"settings": settings, "root.pem": "the authority's\n"}))
+
+    @property
+    def authority(self) -> Path:
+        return self.folder.parent / "authority"
+
+    @property
+    def crontab(self) -> list[str]:
+        path = self.folder.parent / "tab"
+        return path.read_text().splitlines() if path.exists() else []
+
+    @property
+    def lego(self) -> list[str]:
+        """What lego was told, each time."""
+        return [line for line in (self.folder / "asked").read_text().splitlines() if line.startswith("run ")]
+
     @property
     def loaded(self) -> str:
         """What nginx presents."""
@@ -99,13 +140,15 @@ def machine(tmp_path: Path, worker_id: str) -> Iterator[Machine]:
         (folder / place / "privkey.pem").write_text(first.key)
     (folder / "edge/certificate").symlink_to("certificates/self-signed")
     address = f"127.0.8.{int(worker_id.removeprefix('gw') or 0) + 1}" if worker_id != "master" else "127.0.8.250"
-    docker = tmp_path / "bin/docker"
-    docker.parent.mkdir()
-    docker.write_text(DOCKER.format(folder=folder, address=address))
-    docker.chmod(0o755)
+    bin = tmp_path / "bin"
+    bin.mkdir()
+    (bin / "docker").write_text(DOCKER.format(folder=folder, address=address, authority=tmp_path / "authority"))
+    (bin / "crontab").write_text(CRONTAB.format(tab=tmp_path / "tab"))
+    for program in bin.iterdir():
+        program.chmod(0o755)
     with Nginx(address, folder / "loaded") as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield Machine(folder, f"{docker.parent}:{os.environ['PATH']}")
+        yield Machine(folder, f"{bin}:{os.environ['PATH']}")
         server.shutdown()
 
 
@@ -269,3 +312,129 @@ def test_the_one_in_use_stays_when_nginx_does_not_take_another(machine: Machine,
 def test_nothing_to_renew(machine: Machine) -> None:
     done = machine.run("renew")
     assert (done.returncode, done.stderr) == (1, "shop has no certificate to renew: `edge.tls.acme` is not set\n")
+
+
+def test_issued_once_renewed_later_and_issued_anew_for_other_names(machine: Machine, tmp_path: Path) -> None:
+    first = Pair(machine.authority).sign(["shop.example.org"])
+    done = machine.acme()
+    assert done.returncode == 0, done.stderr
+    assert "the next one is asked for from 20" in done.stdout
+    assert machine.loaded == first.chain
+    assert machine.lego[0].endswith("--path /lego --http --http.webroot /webroot run")
+    assert "--server https://ca/dir --email a@example.org --domains shop.example.org --key-type" in machine.lego[0]
+    assert "--read-only --cap-drop ALL --security-opt no-new-privileges" in machine.lego[0]
+    assert machine.run("renew").returncode == 0
+    assert machine.lego[1].endswith("renew --days 30 --no-random-sleep")
+    assert machine.loaded == first.chain
+    second = first.sign(["shop.example.org", "www.shop.example.org"])
+    assert machine.run("renew", "100").returncode == 0
+    assert machine.lego[2].endswith("renew --days 100 --no-random-sleep")
+    assert machine.loaded == second.chain
+    assert machine.acme("shop.example.org www.shop.example.org").returncode == 0
+    assert machine.lego[3].endswith(" run"), "lego's own renewal would keep the old names"
+
+
+def test_cron_renews_from_the_first_one_on(machine: Machine) -> None:
+    tab = machine.folder.parent / "tab"
+    tab.write_text("0 3 * * * backup\n1 1 * * * bash renew # a4co-shop-two\n")
+    others = machine.crontab
+    assert machine.acme().returncode == 1, "the authority is closed"
+    assert machine.crontab == others
+    Pair(machine.authority).sign(["shop.example.org"])
+    for _ in range(2):
+        assert machine.acme().returncode == 0
+    assert machine.crontab[:2] == others
+    (line,) = machine.crontab[2:]
+    minute, hours, rest = line.split(maxsplit=2)
+    first, second = map(int, hours.split(","))
+    assert 0 <= int(minute) < 60
+    assert (first, second - first) == (first % 12, 12)
+    log = machine.folder / "certificate/log"
+    command = f"bash {machine.folder}/scripts/certificate.sh renew >>{log} 2>&1 # a4co-shop"
+    assert rest == f"* * * {command}"
+    environment = {"PATH": machine.path, "HOME": "/"}
+    subprocess.run(["sh", "-c", command], env=environment, check=True)
+    assert "the certificate in use ends on" in log.read_text()
+    assert machine.run("forget").returncode == 0
+    assert machine.crontab == others
+    assert not log.parent.exists(), "the account's key lies about"
+
+
+def test_an_authority_that_issues_nothing_changes_nothing(machine: Machine) -> None:
+    Pair(machine.authority).sign(["shop.example.org"])
+    assert machine.acme().returncode == 0
+    machine.authority.rename(machine.folder.parent / "closed")
+    before = machine.files()
+    for attempt in (lambda: machine.run("renew"), lambda: machine.acme("shop.example.org www.shop.example.org")):
+        done = attempt()
+        assert done.returncode == 1
+        assert "the DNS of a name does not lead to this host, or port 80 is closed" in done.stderr
+        assert done.stderr.endswith("What lego said last:\nacme: error: 403, nobody there\n")
+        assert machine.files() == before, "what is in use is what is renewed"
+
+
+def test_what_an_authority_issued_is_checked_too(machine: Machine) -> None:
+    Pair(machine.authority).sign(["elsewhere.example.org"])
+    before = machine.loaded
+    assert "it is for elsewhere.example.org, not for shop.example.org" in machine.acme().stderr
+    assert machine.loaded == before
+    assert machine.crontab == []
+
+
+def acme(**changes: Any) -> dict[str, Any]:
+    return {"edge": {"hosts": ["shop.example.org", "www.shop.example.org"], "tls": {"acme": changes}}}
+
+
+def test_the_host_is_told_of_the_authority_after_the_release() -> None:
+    recorded = run(**acme(email="a@example.org"))
+    command = recorded.commands["certificate-acme"]
+    script = "bash /home/deploy/a4co/test/scripts/certificate.sh"
+    assert (command["create"], command["delete"]) == (f"{script} acme", f"{script} forget")
+    assert unpacked(command["stdin"])["settings"].splitlines() == [
+        "nginx=a4co-test-nginx",
+        "network=a4co-test-frontend-net",
+        "hosts='shop.example.org www.shop.example.org'",
+        f"image=sha256:{'1' * 64}",
+        "directory=https://acme-v02.api.letsencrypt.org/directory",
+        "email=a@example.org",
+    ]
+    images = recorded.of_type("docker:index/remoteImage:RemoteImage")
+    assert images["lego-image"]["name"] == "goacme/lego:v4.31.0"
+    names = [resource.name for resource in recorded.resources]
+    assert names.index("certificate-acme") > names.index("release")
+
+
+def test_without_an_authority_the_host_needs_no_lego(recorded: Recorder) -> None:
+    assert "lego-image" not in recorded.of_type("docker:index/remoteImage:RemoteImage")
+    assert not {"certificate", "certificate-acme"} & set(recorded.commands)
+    assert preflight._commands(build("test", {"host": HOST, "environment": "development"}).platform) == "openssl"
+    platform = build("test", {"host": HOST, "environment": "development", **acme()}).platform
+    assert preflight._commands(platform) == "openssl crontab"
+
+
+def test_an_operators_key_is_a_secret_on_standard_input(pair: Pair) -> None:
+    recorded = run(edge={"tls": {"chain": pair.chain}}, tlsKey=pair.key, secret=["tlsKey"])
+    command = recorded.commands["certificate"]
+    assert command["create"].endswith("certificate.sh own")
+    assert isinstance(command["stdin"], dict), "it is no secret"
+    assert pair.key not in repr({key: value for key, value in command.items() if key != "stdin"})
+    assert unpacked(command["stdin"]["value"]) == {
+        "settings": "nginx=a4co-test-nginx\nnetwork=a4co-test-frontend-net\nhosts=''\n",
+        "fullchain.pem": pair.chain,
+        "privkey.pem": pair.key,
+    }
+
+
+def unpacked(archive: str) -> dict[str, str]:
+    with tarfile.open(fileobj=io.BytesIO(base64.b64decode(archive))) as files:
+        return {name: file.read().decode() for name in files.getnames() if (file := files.extractfile(name))}
+
+
+def test_a_rollback_keeps_the_certificate_of_today(pair: Pair) -> None:
+    sections = {"host": HOST, "environment": "development"}
+    then = build("test", {**sections, "edge": {"maxBody": "1GB", "tls": {"chain": pair.chain}}}).platform
+    record = recorded_settings(then)
+    assert "BEGIN" not in repr(record)
+    today = {"a4co:edge": {"maxBody": "2GB", "tls": {"acme": {}}}}
+    assert restored(today, record)["a4co:edge"] == record["edge"] | {"tls": {"acme": {}}}
+    assert fingerprints(then) == fingerprints(build("test", {**sections, "edge": {"maxBody": "1GB"}}).platform)
