@@ -51,7 +51,8 @@ class Certificate(pulumi.ComponentResource):
                 f"{script} acme",
                 stdin=Output.all(**files).apply(pack),
                 delete=f"{script} forget",
-                opts=child,
+                # The other way round, what is deleted would be the new one's line in the crontab.
+                opts=ResourceOptions(parent=self, delete_before_replace=True),
             )
         self.register_outputs({})
 

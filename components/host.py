@@ -97,7 +97,8 @@ class Host(pulumi.ComponentResource):
     ) -> remote.Command:
         """Run `script` on the host, again whenever it or `stdin` changes. It must be safe to repeat.
 
-        `delete` is run when the resource goes. Secrets go through `stdin`: a command line is visible to every user of the host.
+        `delete` is run when the resource goes.
+        Secrets go through `stdin`: a command line is visible to every user of the host.
         """
         after = ResourceOptions(depends_on=self.waits_for)
         return self._command(name, script, stdin=stdin, delete=delete, opts=ResourceOptions.merge(opts, after))
