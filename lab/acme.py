@@ -51,7 +51,7 @@ def authority(checkout: Checkout) -> str:
 
 
 def root(checkout: Checkout) -> str:
-    """The certificate that a visitor would trust: what the authority issues is signed under it, until it starts anew."""
+    """The certificate that a visitor would trust: what the authority issues goes back to it, until it starts anew."""
     trusted = ssl.create_default_context(cadata=authority(checkout))
     address = f"https://127.0.0.1:{checkout.ports['acme']}/roots/0"
     with urllib.request.urlopen(address, timeout=5, context=trusted) as answer:

@@ -21,6 +21,7 @@ from components.archive import pack
 from config.load import build
 from config.record import fingerprints, restored
 from config.record import recorded as recorded_settings
+from tests.certificates import AUTHORITY, Pair
 from tests.unit.program import HOST, ROOT, Recorder, run
 
 SCRIPT = ROOT / "components/scripts/certificate.sh"
@@ -152,58 +153,6 @@ def machine(tmp_path: Path, worker_id: str) -> Iterator[Machine]:
         server.shutdown()
 
 
-class Pair:
-    """A certificate with its key, and who signed it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        folder.mkdir(parents=True)
-        for name in ("root", "middle", "leaf", "other"):
-            self._openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", f"{name}.key")
-        self._certificate("root", "root", days=(-3000, 3000), extensions="basicConstraints=critical,CA:true")
-        self._certificate("middle", "root", days=(-2000, 2000), extensions="basicConstraints=critical,CA:true")
-
-    def sign(self, names: list[str], *, days: tuple[int, int] = (-1, 90)) -> "Pair":
-        alternative = ",".join(f"DNS:{name}" for name in names)
-        extensions = f"subjectAltName={alternative}" if names else "basicConstraints=CA:false"
-        self._certificate("leaf", "middle", days=days, extensions=extensions)
-        return self
-
-    def read(self, *files: str) -> str:
-        return "".join((self.folder / file).read_text() for file in files)
-
-    @property
-    def chain(self) -> str:
-        return self.read("leaf.crt", "middle.crt")
-
-    @property
-    def key(self) -> str:
-        return self.read("leaf.key")
-
-    def _certificate(self, name: str, signer: str, *, days: tuple[int, int], extensions: str) -> None:
-        """By `openssl ca`, which alone takes any two dates."""
-        when = [
-            subprocess.check_output(["date", "-u", "-d", f"{day} days", "+%y%m%d%H%M%SZ"], text=True).strip()
-            for day in days
-        ]
-        (self.folder / "ca.cnf").write_text(
-            "[ca]\ndefault_ca=ours\n[ours]\ndatabase=index\nserial=serial\nnew_certs_dir=.\ndefault_md=sha256\n"
-            "policy=any\nunique_subject=no\n[any]\ncommonName=supplied\n"
-        )
-        (self.folder / "extensions").write_text(extensions + "\n")
-        (self.folder / "index").touch()
-        self._openssl("req", "-new", "-key", f"{name}.key", "-subj", "/CN=shop.example.org", "-out", f"{name}.csr")
-        signed = ["-selfsign"] if name == signer else ["-cert", f"{signer}.crt"]
-        self._openssl(
-            "ca", "-batch", "-config", "ca.cnf", "-rand_serial", "-notext", *signed, "-keyfile", f"{signer}.key",
-            "-in", f"{name}.csr", "-extfile", "extensions", "-startdate", when[0], "-enddate", when[1],
-            "-out", f"{name}.crt",
-        )  # fmt: skip
-
-    def _openssl(self, *arguments: str) -> None:
-        subprocess.run(["openssl", *arguments], cwd=self.folder, capture_output=True, check=True)
-
-
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
     return Pair(tmp_path_factory.mktemp("pair") / "good").sign(["shop.example.org", "*.shop.example.org"])
@@ -269,7 +218,7 @@ def test_a_certificate_that_is_not_valid_yet(machine: Machine, variant: Callable
 
 def test_whoever_signed_it_has_expired(machine: Machine, variant: Callable[..., Pair]) -> None:
     one = variant()
-    one._certificate("middle", "root", days=(-100, -10), extensions="basicConstraints=critical,CA:true")
+    one.certify("middle", "root", days=(-100, -10), extensions=AUTHORITY)
     said = refused(machine, one.chain, one.key)
     assert "2 of 2, subject=" in said
     assert "has expired" in said
@@ -282,7 +231,7 @@ def test_a_broken_chain(machine: Machine, pair: Pair, order: tuple[str, ...]) ->
 
 
 def test_signed_by_one_that_may_not(machine: Machine, pair: Pair) -> None:
-    pair._certificate("other", "leaf", days=(-1, 9), extensions="subjectAltName=DNS:shop.example.org")
+    pair.certify("other", "leaf", days=(-1, 9), extensions="subjectAltName=DNS:shop.example.org")
     said = refused(machine, pair.read("other.crt", "leaf.crt", "middle.crt"), pair.read("other.key"))
     assert "1 of 3, subject=" in said
     assert "was not signed by the next" in said
