@@ -3,7 +3,6 @@
 import subprocess
 from pathlib import Path
 
-
 AUTHORITY = "basicConstraints=critical,CA:true\nkeyUsage=critical,keyCertSign"
 
 
