@@ -58,7 +58,7 @@ serve() { # name of a folder in certificates; true once nginx presents what is i
 }
 
 use() { # CHAIN KEY, which passed: have nginx present them
-    exec 9>"$edge/.reload"  # a release reloads nginx as well
+    exec 9<"$edge"  # a release reloads nginx as well
     flock 9
     old=$(basename "$(readlink "$edge/certificate")")
     id=$(cat "$1" "$2" | sha256sum | cut -c1-16)
@@ -116,7 +116,7 @@ issue() { # SETTINGS, a folder; DAYS: have a first one issued, or one renewed th
 }
 
 schedule() { # LINE: the stack's in the crontab, or none if it is empty; the others stay
-    exec 8>"$(dirname "$folder")/.crontab"
+    exec 8<"$(dirname "$folder")"  # every stack has a line
     flock 8
     lines=$(crontab -l 2>&1) || case $lines in 'no crontab for '*) lines= ;; *) fail "crontab: $lines" ;; esac
     {
@@ -127,7 +127,7 @@ schedule() { # LINE: the stack's in the crontab, or none if it is empty; the oth
 
 work=$(mktemp -d "$folder/.certificate-XXXXXXXX")
 trap 'rm -rf "$work"' EXIT
-exec 7>"$folder/.certificate"  # cron's run and a deployment's, one after the other
+exec 7<"$folder"  # cron's run and a deployment's, one after the other
 flock 7
 case $1 in
     own)

@@ -46,6 +46,7 @@ esac
 
 CRONTAB = """\
 #!/bin/bash
+test ! -e {tab}.closed || {{ echo "You (deploy) are not allowed to use this program" >&2; exit 1; }}
 case $1 in
     -l) test -s {tab} && cat {tab} || {{ echo "no crontab for deploy" >&2; exit 1; }} ;;
     -) cat >{tab}.new; mv {tab}.new {tab} ;;
@@ -121,11 +122,11 @@ class Machine:
         return (self.folder / "loaded/fullchain.pem").read_text()
 
     def files(self) -> dict[str, str]:
-        """Everything in the stack's folder but locks and what docker was asked."""
+        """Everything in the stack's folder but what docker is told and was asked."""
         return {
             str(path.relative_to(self.folder)): os.readlink(path) if path.is_symlink() else path.read_text()
             for path in self.folder.rglob("*")
-            if (path.is_symlink() or path.is_file()) and path.stat().st_size and path.name not in ("asked", "refuse")
+            if (path.is_symlink() or path.is_file()) and path.name not in ("asked", "refuse")
         }
 
 
@@ -290,6 +291,11 @@ def test_cron_renews_from_the_first_one_on(machine: Machine) -> None:
     assert machine.acme().returncode == 1, "the authority is closed"
     assert machine.crontab == others
     Pair(machine.authority).sign(["shop.example.org"])
+    closed = tab.with_suffix(".closed")
+    closed.touch()
+    assert machine.acme().stderr.endswith("crontab: You (deploy) are not allowed to use this program\n")
+    closed.unlink()
+    assert machine.crontab == others
     for _ in range(2):
         assert machine.acme().returncode == 0
     assert machine.crontab[:2] == others
