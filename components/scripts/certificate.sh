@@ -125,10 +125,11 @@ schedule() { # LINE: the stack's in the crontab, or none if it is empty; the oth
     } | crontab -
 }
 
-work=$(mktemp -d "$folder/.certificate-XXXXXXXX")
-trap 'rm -rf "$work"' EXIT
 exec 7<"$folder"  # cron's run and a deployment's, one after the other
 flock 7
+rm -rf "$folder"/.certificate-*  # of a run that was killed
+work=$(mktemp -d "$folder/.certificate-XXXXXXXX")
+trap 'rm -rf "$work"' EXIT
 case $1 in
     own)
         base64 -d | tar -x --no-same-owner -C "$work"
