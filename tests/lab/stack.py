@@ -31,10 +31,12 @@ PARROT = {
 UNLIMITED = {"rates": {zone: {"perSecond": 10_000, "burst": 10_000} for zone in ("general", "api", "auth")}}
 
 
-def pulumi(*arguments: str, check: bool = True, stack: str = "lab") -> subprocess.CompletedProcess[str]:
+def pulumi(
+    *arguments: str, check: bool = True, stack: str = "lab", stdin: str = ""
+) -> subprocess.CompletedProcess[str]:
     """Run pulumi on a stack, as somebody who types it."""
     command = ["pulumi", *arguments, "--stack", stack, "--non-interactive", "--color", "never"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, input=stdin)
     assert not check or done.returncode == 0, done.stdout + done.stderr
     return done
 

@@ -48,7 +48,7 @@ def by_operator(stack: Stack, chain: str, key: str, folder: Path) -> Stack:
     """Bring one along; its key is encrypted in the stack's file."""
     file = folder / "Pulumi.lab.yaml"
     file.write_text((ROOT / "Pulumi.lab.yaml").read_text())
-    pulumi("config", "set", "--secret", "--config-file", str(file), "tlsKey", "--", key)
+    pulumi("config", "set", "--secret", "--config-file", str(file), "tlsKey", stdin=key)
     encrypted = yaml.safe_load(file.read_text())["config"]["a4co:tlsKey"]
     return stack.change(edge={"tls": {"chain": chain, "acme": None}}, tlsKey=encrypted)
 
