@@ -45,7 +45,11 @@ class Reader:
     def run(self, text: str) -> str:
         """What a block prints; it must succeed."""
         settings = self.lab.settings
-        env = environment(Checkout(ROOT)) | {
+        # What `make test` was told is not for the commands of a page.
+        known = {
+            k: v for k, v in environment(Checkout(ROOT)).items() if k not in ("ARGS", "MAKEFLAGS", "MAKEOVERRIDES")
+        }
+        env = known | {
             "STACK": "lab",
             "HOST": "lab",
             "SHOP": f"http://{settings['address']}:{settings['httpPort']}",
@@ -118,9 +122,11 @@ def stopped(lab: Lab, component: str = "product-service") -> Iterator[None]:
     """Somebody stopped a service."""
     name = name_of(lab, component)
     lab.run("docker", "stop", name)
-    yield
-    lab.run("docker", "start", name)
-    healthy(lab, component)
+    try:
+        yield
+    finally:
+        lab.run("docker", "start", name)
+        healthy(lab, component)
 
 
 @contextmanager
@@ -132,8 +138,10 @@ def flooded(lab: Lab) -> Iterator[None]:
             return 429 in {client.post("/api/v1/auth/login", json={}).status_code for _ in range(times)}
 
         assert refused(60)
-        yield
-        until(lambda: not refused(3), within_s=30, what="they are forgotten")
+        try:
+            yield
+        finally:
+            until(lambda: not refused(3), within_s=30, what="they are forgotten")
 
 
 @contextmanager
@@ -141,19 +149,23 @@ def too_small(lab: Lab, platform: Platform) -> Iterator[None]:
     """A service needs more memory than it has."""
     name, limits = name_of(lab, "product-service"), platform.services["product-service"].limits
     lab.run("docker", "update", "--memory-reservation", "16m", "--memory", "24m", "--memory-swap", "24m", name)
-    yield
-    reserved, memory = f"{limits.reserved_memory}m", f"{limits.memory}m"
-    lab.run("docker", "update", "--memory-reservation", reserved, "--memory", memory, "--memory-swap", memory, name)
-    lab.run("docker", "restart", name)
-    healthy(lab, "product-service")
+    try:
+        yield
+    finally:
+        reserved, memory = f"{limits.reserved_memory}m", f"{limits.memory}m"
+        lab.run("docker", "update", "--memory-reservation", reserved, "--memory", memory, "--memory-swap", memory, name)
+        lab.run("docker", "restart", name)
+        healthy(lab, "product-service")
 
 
 @contextmanager
 def in_postgres(lab: Lab, script: str) -> Iterator[None]:
     """Something goes on inside PostgreSQL's container."""
     lab.run("docker", "exec", "--detach", f"{PREFIX}-postgres", "sh", "-c", script)
-    yield
-    lab.as_root("sh", "-c", "pkill -f 'sleep[ (]4711' || true")
+    try:
+        yield
+    finally:
+        lab.as_root("sh", "-c", "pkill -f 'sleep[ (]4711' || true")
 
 
 def without_connections(lab: Lab) -> AbstractContextManager[None]:
@@ -169,13 +181,10 @@ def held_up(lab: Lab) -> AbstractContextManager[None]:
 @contextmanager
 def unread(lab: Lab, visitor: httpx.Client) -> Iterator[None]:
     """The payment service is down, and three orders come."""
-    name = name_of(lab, "payment-service")
     assert outcome(visitor, place_order(visitor)) == "confirmed"
-    lab.run("docker", "stop", name)
-    orders = [place_order(visitor) for _ in range(3)]
-    yield
-    lab.run("docker", "start", name)
-    healthy(lab, "payment-service")
+    with stopped(lab, "payment-service"):
+        orders = [place_order(visitor) for _ in range(3)]
+        yield
     assert [outcome(visitor, order) for order in orders] == ["confirmed"] * 3
 
 
@@ -191,8 +200,10 @@ def strayed(lab: Lab) -> Iterator[None]:
 def removed(lab: Lab) -> Iterator[None]:
     """Somebody removed a container by hand."""
     lab.run("docker", "rm", "--force", name_of(lab, "dashboard-client"))
-    yield
-    healthy(lab, "dashboard-client")
+    try:
+        yield
+    finally:
+        pulumi("up", "--yes", "--skip-preview", "--refresh")
 
 
 @contextmanager

@@ -48,3 +48,10 @@ def test_the_service_that_is_shown_can_be_deployed() -> None:
     services = yaml.safe_load(shown.text)["config"]["a4co:services"]
     platform = build("test", {"host": HOST, "environment": "development", "services": services}).platform
     assert set(services) < set(platform.services)
+
+
+def test_what_is_run_elsewhere_is() -> None:
+    reasons = [block.not_run for page in ("docs/RUNBOOKS.md", "docs/SECURITY.md") for block in blocks(page)]
+    named = [path for reason in reasons for path in re.findall(r"tests/[\w/.]+\.py", reason or "")]
+    assert named
+    assert set(named) <= tracked()
