@@ -102,7 +102,7 @@ def _facts(service: Service) -> Iterator[str]:
     elif service.redis:
         yield f"keys {service.redis}:"
     if service.nats:
-        yield f"says {service.nats.subjects}.>" + (f", has {service.nats.stream}" if service.nats.stream else "")
+        yield f"subjects {service.nats.subjects}" + (f", stream {service.nats.stream}" if service.nats.stream else "")
         if service.nats.consumes:
             yield f"reads {', '.join(service.nats.consumes)}"
 
@@ -138,4 +138,4 @@ def mermaid(drawing: Drawing) -> str:
 
 
 def _label(box: Box) -> str:
-    return "<br>".join((f"<b>{box.name}</b>", *(fact.replace(">", "#gt;") for fact in box.facts)))
+    return "<br>".join((f"<b>{box.name}</b>", *box.facts))
