@@ -11,7 +11,7 @@ from config.service import Service
 
 # Docker's first bridge; the pools from which it makes further ones move out of the way by themselves.
 _DOCKER_BRIDGE = IPv4Network("172.17.0.0/16")
-_OWN_NAMES = ("postgres", "nats", "redis", "nginx", "node")  # the servers, and whose image the proxies have
+_OWN_NAMES = ("postgres", "nats", "redis", "nginx", "node", "lego")  # the servers, and whose images others run on
 _NGINX_PORTS = (8080, 8081, 8082, 8443)
 _SECRET_NAME = re.compile(r"(PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|PRIVATE_KEY)$")
 _CREDENTIALS_IN_URL = re.compile(r"://[^/\s:@]+:[^/\s@]+@")
@@ -235,7 +235,7 @@ def _capacity(platform: Platform) -> Iterator[Problem]:
 def _production(platform: Platform) -> Iterator[Problem]:
     if platform.environment != "production":
         return
-    for part in ("postgres", "nats", "redis", "nginx"):
+    for part in _OWN_NAMES:
         if getattr(platform.images, part).startswith("lab/"):
             yield Problem(f"images.{part}", "is an image of the lab: name the official one")
     for service in platform.services.values():
