@@ -67,6 +67,6 @@ def _optional(platform: Platform, key: str) -> bool:
 
 def _parsed(value: Any) -> Any:
     """A section as the stack file has it; the engine passes maps and lists as JSON."""
-    if isinstance(value, str) and value[:1] in "{[":
+    if isinstance(value, str) and value.startswith(("{", "[")):
         return json.loads(value)
     return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value

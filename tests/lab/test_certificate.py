@@ -34,14 +34,14 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> Pair:
 
 @pytest.fixture
 def stack(laid_over: Stack) -> Stack:
-    """The platform under one name; where its certificate comes from is the test's matter."""
-    return with_parrot(laid_over).change(edge={"hosts": [NAME]})
+    """The platform; where its certificate comes from is the test's matter."""
+    return with_parrot(laid_over)
 
 
 def by_authority(stack: Stack, *hosts: str) -> Stack:
     """Let the lab's authority issue the certificate."""
     source = {"directory": acme.DIRECTORY, "email": "operations@shop.lab", "root": acme.authority(CHECKOUT)}
-    return stack.change(edge={"hosts": list(hosts or (NAME,)), "tls": {"acme": source, "chain": None}}, tlsKey=None)
+    return with_parrot(stack).change(edge={"hosts": list(hosts or (NAME,)), "tls": {"acme": source}})
 
 
 def by_operator(stack: Stack, chain: str, key: str, folder: Path) -> Stack:
@@ -50,7 +50,7 @@ def by_operator(stack: Stack, chain: str, key: str, folder: Path) -> Stack:
     file.write_text((ROOT / "Pulumi.lab.yaml").read_text())
     pulumi("config", "set", "--secret", "--config-file", str(file), "tlsKey", stdin=key)
     encrypted = yaml.safe_load(file.read_text())["config"]["a4co:tlsKey"]
-    return stack.change(edge={"tls": {"chain": chain, "acme": None}}, tlsKey=encrypted)
+    return with_parrot(stack).change(edge={"hosts": [NAME], "tls": {"chain": chain}}, tlsKey=encrypted)
 
 
 def visitors_trust(*roots: str) -> ssl.SSLContext:
@@ -211,7 +211,7 @@ def test_the_hosts_cron_renews_it_until_no_authority_is_named(
     every_minute()
     said = until(lambda: lab.run("cat", log, check=False), within_s=90, what="cron has called the script")
     until(lambda: "is asked for from" in lab.run("cat", log), within_s=30, what=f"it went well: {said}")
-    stack.change(edge={"tls": {"acme": None}}).up()
+    with_parrot(stack).change(edge={"hosts": [NAME]}).up()
     assert crontab(lab) == []
     assert lab.run("sh", "-c", "ls a4co/lab").split().count("certificate") == 0
     assert presented(acme.root(CHECKOUT)), "what serves, serves on"

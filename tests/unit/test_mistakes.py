@@ -2,11 +2,12 @@
 
 from typing import Any
 
+import pulumi
 import pytest
 
 from config.load import ConfigurationError, build
 from config.program import weaknesses
-from tests.unit.program import HOST
+from tests.unit.program import HOST, run
 
 DIGEST = "@sha256:" + "a" * 64
 NAMES = [
@@ -217,3 +218,8 @@ def test_weak_secrets_are_named_but_not_shown(values: dict[str, str], message: s
 
 def test_a_good_secret_is_fine() -> None:
     assert weaknesses({"a": "Zk3v9QpX7LmT2wRy"}) == []
+
+
+def test_an_empty_value_is_a_mistake_like_any_other() -> None:
+    with pytest.raises(pulumi.RunError, match="colour: is not a known key"):
+        run(colour="")
