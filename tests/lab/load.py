@@ -67,6 +67,7 @@ class Load:
                 *(self._tally(fresh) for _ in range(2)),
                 self._converse(fresh),
             )
+        await asyncio.sleep(0.5)  # TLS connections take their leave after they were closed, as aiohttp's book has it
 
     async def _repeat(
         self, session: aiohttp.ClientSession, method: str, path: str, *, pause_s: float, slow: bool = False
