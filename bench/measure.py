@@ -15,7 +15,7 @@ from bench.compose import Compose
 from bench.load import Load
 from bench.program import Program, engine_socket
 from bench.run import BenchError, Done, Host
-from config.load import merge
+from config.load import merge, read
 from lab.checkout import Checkout
 
 SIZES = (8, 32, 128)
@@ -33,7 +33,7 @@ CMD ["nginx", "-g", "daemon off;", "-c", "/etc/nginx/small.conf"]
 """
 # What a new commit gives: another image of each service, here with nothing else changed.
 _RELEASE_IMAGE = """\
-FROM a4co-lab/{name}
+FROM {registry}/{name}
 LABEL bench.release={release}
 """
 _BAD_IMAGE = """\
@@ -95,9 +95,13 @@ class Bench:
 
     def prepare(self) -> None:
         """Have the images that only the bench needs."""
+        registry = read("lab").platform.registry
+        if registry is None:
+            raise BenchError("Pulumi.lab.yaml names no registry: the services' images are known by its name")
         for name in self._names:
             for release in _RELEASES:
-                self.host.build(f"bench/{name}:{release}", _RELEASE_IMAGE.format(name=name, release=release))
+                image = _RELEASE_IMAGE.format(registry=registry.address, name=name, release=release)
+                self.host.build(f"bench/{name}:{release}", image)
         self.host.build(_SMALL, _SMALL_IMAGE.format(nginx=self._nginx))
 
     def end(self) -> None:

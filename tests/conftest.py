@@ -7,7 +7,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How long the test that never ends on its own goes on."""
-    parser.addoption("--interruptions", type=int, default=4, help="releases that are cut off at a random moment")
+    parser.addoption("--interruptions", type=int, default=2, help="releases that are cut off at a random moment")
 
 
 @pytest.hookimpl(trylast=True)

@@ -15,7 +15,7 @@ import yaml
 from config.load import read
 from config.platform import Platform
 from lab.checkout import Checkout
-from tests.lab.stack import PARROT, ROOT, UNLIMITED, Stack, pulumi
+from tests.lab.stack import ROOT, Stack, pulumi, with_parrot
 
 PREFIX = "a4co-lab"
 
@@ -117,10 +117,7 @@ def laid_over(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.fixture(scope="module")
 def deployed(laid_over: Stack) -> Stack:
     """The platform with a ninth service, of another team: one entry in the stack's file."""
-    laid_over.reset().parrot(**PARROT).change(edge=UNLIMITED)
-    if not laid_over.is_live:
-        laid_over.up()
-    return laid_over
+    return with_parrot(laid_over).live()
 
 
 @pytest.fixture

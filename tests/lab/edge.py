@@ -14,12 +14,37 @@ from h2.connection import H2Connection
 from h2.events import ResponseReceived
 
 from lab.checkout import Checkout
-from tests.lab.stack import ROOT
+from tests.lab.conftest import Lab
+from tests.lab.stack import ROOT, Stack, with_parrot
 
 NAME = "shop.lab"
 ORIGIN = "https://app.example.org"
 DOORS = ["HTTP/1.1 over IPv4", "HTTP/1.1 over IPv6", "HTTP/2 over IPv4", "HTTP/2 over IPv6"]
+ROUTES = [
+    {"path": "/parrot/", "webSocket": True},
+    {"path": "/parrot/auth/", "zone": "auth"},
+    {"path": "/parrot/api/", "zone": "api", "maxBody": "1MB", "timeout": "2s"},
+    {"path": "/parrot/assets/", "cache": True},
+    {"path": "/parrot/live/", "buffering": False},
+    {"path": "/parrot/page/", "contentSecurityPolicy": "default-src 'self' https://cdn.example.org"},
+]
+BROWSER = {"accept": "text/html,application/xhtml+xml"}
 ADDRESS6 = str(Checkout(ROOT).subnet6[16])
+
+
+def with_every_rule(stack: Stack, lab: Lab) -> Stack:
+    """Every kind of route; over IPv4 this machine is a proxy that is trusted, over IPv6 anybody."""
+    gateway = lab.run("sh", "-c", "ip -4 route show default | awk '{print $3}'").strip()
+    with_parrot(stack).change(
+        edge={
+            "httpsOnly": True,
+            "hosts": [NAME],
+            "corsOrigins": [ORIGIN],
+            "trustedProxies": [f"{gateway}/32"],
+            "connections": 20,
+        }
+    )
+    return stack.parrot(routes=ROUTES)
 
 
 @dataclass(frozen=True)

@@ -69,10 +69,11 @@ class Stack:
         self._live = self._sections if done.returncode == 0 else None
         return done
 
-    @property
-    def is_live(self) -> bool:
-        """Whether this is what was deployed last."""
-        return self._live == self._sections
+    def live(self) -> "Stack":
+        """Deploy it, unless this is what was deployed last."""
+        if self._live != self._sections:
+            self.up()
+        return self
 
     @contextmanager
     def starting(self) -> Iterator[subprocess.Popen[str]]:
@@ -97,6 +98,11 @@ class Stack:
     def release(self) -> str:
         """The id of what is live."""
         return json.loads(pulumi("stack", "output", "release", "--json").stdout)["id"]
+
+
+def with_parrot(stack: Stack) -> Stack:
+    """The lab's own stack and the ninth service, for visitors without number; not deployed yet."""
+    return stack.reset().parrot(**PARROT).change(edge=UNLIMITED)
 
 
 def ops(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.lab.conftest import PREFIX, Lab, until
 from tests.lab.load import Load
-from tests.lab.stack import Stack, exactly_once
+from tests.lab.stack import Stack, exactly_once, with_parrot
 
 Note = Callable[[str, str], None]
 OUTSIDE = "registry.lab:5000"  # speaks TLS, with a certificate that no service trusts
@@ -35,11 +35,10 @@ await connectStripe('sk_test_1').balance.retrieve().catch((error) => console.log
 
 
 @pytest.fixture(scope="module")
-def leading(deployed: Stack) -> Stack:
+def leading(laid_over: Stack) -> Stack:
     """The parrot and the payment service may call the registry, and nobody else."""
     names: dict[str, Any] = {"egress": [OUTSIDE]}
-    deployed.change(services={"parrot": names, "payment-service": names}).up()
-    return deployed
+    return with_parrot(laid_over).change(services={"parrot": names, "payment-service": names}).live()
 
 
 def said(lab: Lab, service: str) -> list[dict[str, Any]]:

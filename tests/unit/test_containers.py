@@ -82,7 +82,9 @@ def test_a_service_gets_a_new_name_with_each_revision(recorded: Recorder, name: 
 def test_only_nginx_publishes_ports(recorded: Recorder) -> None:
     published = {name: container["ports"] for name, container in recorded.containers.items() if container.get("ports")}
     assert list(published) == ["a4co-test-nginx"]
-    assert [port["external"] for port in published["a4co-test-nginx"]] == [80, 443]
+    assert [(port["ip"], port["external"]) for port in published["a4co-test-nginx"]] == [
+        ("0.0.0.0", 80), ("::", 80), ("0.0.0.0", 443), ("::", 443),  # noqa: S104 - visitors come from anywhere
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
