@@ -1,5 +1,6 @@
 """Somebody who follows a page: a server that has nothing but Docker, and a machine to deploy it from."""
 
+import json
 import os
 import secrets
 import shutil
@@ -15,15 +16,15 @@ from tests.documents import ROOT, tracked
 from tests.lab.conftest import until
 
 ON_SERVER = "# on the server, as root"
-# The lab's machines have no systemd; and their engine, in a container, needs some settings more than others.
-_SYSTEMCTL = """\
+# What the engine needs to run in a container, and to resolve names there; as for the lab's own host.
+_ENGINE = {"bip": "10.201.0.1/24", "dns": ["10.201.0.1"], "experimental": True, "ip6tables": True}
+# The lab's machines have no systemd. A new daemon.json does not have these settings: they are put in.
+_SYSTEMCTL = f"""\
 #!/bin/bash
 set -eu
 case "$*" in
     "restart docker")
-        grep -q '"bip"' /etc/docker/daemon.json || sed -i \
-            '1a "bip": "10.201.0.1/24", "dns": ["10.201.0.1"], "experimental": true, "ip6tables": true,' \
-            /etc/docker/daemon.json
+        grep -q '"bip"' /etc/docker/daemon.json || sed -i '1a {json.dumps(_ENGINE)[1:-1]},' /etc/docker/daemon.json
         old=$(pgrep -x dockerd)
         kill "$old"
         while kill -0 "$old" 2>/dev/null; do sleep 0.1; done
@@ -33,15 +34,13 @@ case "$*" in
     *) echo "this machine has no systemd" >&2; exit 1 ;;
 esac
 """
-# Of the lab host's image, whatever goes beyond Debian with Docker.
+# Of the lab host's image, whatever goes beyond Debian with Docker is taken away.
 _EMPTY = """\
-set -eu
 umount /home/deploy
 userdel --remove deploy 2>/dev/null
 rm /etc/ssh/sshd_config.d/lab.conf
 pkill -HUP -o -x sshd
-test -z "$(docker ps -aq)$(docker images -q)$(docker volume ls -q)"
-! getent passwd deploy
+test -z "$(docker ps -aq; docker images -q; docker volume ls -q; getent passwd deploy)"
 """
 
 
@@ -63,6 +62,7 @@ class Server:
         # It trusts the registry that stands in for Docker Hub, whose certificate is the lab's own.
         shutil.copytree(registry.authority(self._checkout).parents[1], docker / "certs.d")
         write(programs / "systemctl", _SYSTEMCTL, 0o755)
+        write(docker / "daemon.json", json.dumps(_ENGINE))
         files = {"/etc/ssh": ssh, "/etc/docker": docker, "/usr/local/sbin": programs}
         arguments = ("--hostname=server", f"--ip={self.address}", *host.machine(), self._checkout.name)
         with Steps(folder / "log", {}).step("empty server") as step:
