@@ -25,6 +25,8 @@ PAGE = "docs/PRODUCTION_DEPLOY.md"
 STACK, NAME = "prod", "shop.example.com"
 HUB = f"{registry.ADDRESS}/hub"  # what stands in for Docker Hub
 
+SERVERS = ("postgres", "nats", "redis", "nginx", "node")
+
 # What can't hold here, of the items that hold on a server that was set up by the page.
 NOT_HERE = {
     **dict.fromkeys(("host-01", "host-02"), "the server is as large as the machine that it is on"),
@@ -83,8 +85,7 @@ def fill_hub(lab: Lab, platform: Platform) -> None:
     """The servers' images, under the names that they have on Docker Hub."""
     assert platform.registry
     official = Images()
-    parts = [part for part in Images.model_fields if part != "mirror"]
-    pairs = [f"{platform.images.reference(part)} {HUB}/{getattr(official, part)}" for part in parts]
+    pairs = [f"{platform.images.reference(part)} {HUB}/{getattr(official, part)}" for part in SERVERS]
     command = ("bash", "-c", PUSH, "push", str(platform.registry.user), platform.registry.server)
     lab.run(*command, stdin="\n".join([password(), *pairs, ""]))
 
