@@ -34,10 +34,11 @@ done
 touch "$folder/images"
 others=$(find "$(dirname "$folder")" -mindepth 2 -maxdepth 2 -name images ! -path "$folder/*" -exec cat {} +)
 needed=$(cat "$folder"/releases/[0-9a-f]*/images)
+there=$(docker image ls --all --quiet --no-trunc)
 while read -r image; do
-    if ! printf '%s\n%s\n' "$needed" "$others" | grep -qxF "$image" && docker image inspect "$image" >/dev/null 2>&1; then
+    if ! printf '%s\n%s\n' "$needed" "$others" | grep -qxF "$image" && grep -qxF "$image" <<<"$there"; then
         docker rmi "$image" >/dev/null 2>&1 || true
     fi
-    if docker image inspect "$image" >/dev/null 2>&1; then echo "$image"; fi
-done <"$folder/images" >"$folder/.images"
+done <"$folder/images"
+docker image ls --all --quiet --no-trunc | grep -xF -f - "$folder/images" >"$folder/.images" || true
 mv "$folder/.images" "$folder/images"

@@ -12,12 +12,12 @@ exec 3>&1 1>&2
 fail() { echo "release $release was not routed: $*"; exit 1; }
 
 # 1. Every container is healthy, whatever the state file believes.
-for container; do
-    health=$(docker inspect -f '{{.State.Health.Status}}' "$container" 2>&1) || fail "$container: $health"
-    test "$health" = healthy && continue
-    bash "$scripts/report.sh" "$container"
-    fail "$container is $health"
-done
+states=$(docker inspect -f '{{.Name}} is {{.State.Health.Status}}' "$@" 2>/dev/null) ||
+    fail "$(docker inspect -f . "$@" 2>&1 >/dev/null)"
+if sick=$(grep -m 1 -v ' is healthy$' <<<"$states"); then
+    bash "$scripts/report.sh" "$(cut -d ' ' -f 1 <<<"$sick" | tr -d /)"
+    fail "${sick#/}"
+fi
 
 # 2. The new routes lie ready, complete, and this nginx accepts them. The record lies ready as well.
 mkdir -p "$records"
