@@ -1,5 +1,6 @@
 """docs/PRODUCTION_DEPLOY.md, followed from top to bottom on a server that has nothing but Docker."""
 
+import os
 import re
 import secrets
 import ssl
@@ -138,7 +139,7 @@ def world(lab: Lab, platform: Platform, tmp_path: Path) -> Iterator[World]:
     reader.will_type(registryPassword=token, stripeSecretKey=stripe)
     known = {
         "203.0.113.10": server.address,
-        "s3://a4co-state": f"file://{checkout.dir}/state",
+        "s3://a4co-state": os.environ["PULUMI_BACKEND_URL"],
         "REGISTRY=ghcr.io/neiland85/a4co-ddd-microservices REGISTRY_USER=neiland85": (
             f"REGISTRY={registry.ADDRESS}/a4co REGISTRY_USER=lab"
         ),
