@@ -135,7 +135,7 @@ def world(lab: Lab, platform: Platform, tmp_path: Path) -> Iterator[World]:
           f'cacert = "{authority}"\nnoproxy = "*"\n')  # fmt: skip
     # Staging was first, and so there is a passphrase.
     write(home / ".config/a4co/passphrase", "lab\n", 0o600)
-    stripe, token = f"rk_live_{secrets.token_hex(24)}", password()
+    stripe, token = f"sk_live_{secrets.token_hex(24)}", password()
     reader.will_type(registryPassword=token, stripeSecretKey=stripe)
     known = {
         "203.0.113.10": server.address,
