@@ -4,6 +4,7 @@ import pulumi
 from pulumi import ResourceOptions
 
 import config
+from components.certificate import Certificate
 from components.egress import Egress
 from components.host import Host
 from components.images import Images
@@ -85,6 +86,16 @@ release = Release(
     services={name: service.containers for name, service in services.items()},
     images=images,
     host=host,
+)
+# Nginx answers an authority's question from its first moment on; a release need not wait for one that is slow.
+Certificate(
+    "certificate",
+    platform,
+    key=configured.get(config.TLS_KEY),
+    nginx=nginx.container,
+    images=images,
+    networks=networks,
+    host=host.after(release.done),
 )
 
 # What a rotation replaced is forgotten once nothing uses it any more.

@@ -87,14 +87,21 @@ class Host(pulumi.ComponentResource):
         return later
 
     def run(
-        self, name: str, script: Input[str], *, opts: ResourceOptions, stdin: Input[str] | None = None
+        self,
+        name: str,
+        script: Input[str],
+        *,
+        opts: ResourceOptions,
+        stdin: Input[str] | None = None,
+        delete: Input[str] | None = None,
     ) -> remote.Command:
         """Run `script` on the host, again whenever it or `stdin` changes. It must be safe to repeat.
 
+        `delete` is run when the resource goes.
         Secrets go through `stdin`: a command line is visible to every user of the host.
         """
         after = ResourceOptions(depends_on=self.waits_for)
-        return self._command(name, script, stdin=stdin, opts=ResourceOptions.merge(opts, after))
+        return self._command(name, script, stdin=stdin, delete=delete, opts=ResourceOptions.merge(opts, after))
 
     def _command(
         self,

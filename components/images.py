@@ -38,9 +38,7 @@ class Images(pulumi.ComponentResource):
         self._child = ResourceOptions(parent=self)
         references: dict[str, Input[str]] = {}
         self._ids: dict[str, Output[str]] = {}
-        # The proxies that lead out run on Node's image; where there is none, the host needs it for nothing.
-        proxied = any(service.egress for service in platform.services.values())
-        for server in (*_SERVERS, "node") if proxied else _SERVERS:
+        for server in (*_SERVERS, *_tools(platform)):
             image = self._found(server, platform.images.reference(server))
             self._ids[server] = image.image_id
             references[server] = Output.all(image.repo_digest, image.image_id).apply(lambda known: known[0] or known[1])
@@ -90,3 +88,9 @@ class Images(pulumi.ComponentResource):
             opts=self._child,
         )
         return built.repo_digest
+
+
+def _tools(platform: Platform) -> list[str]:
+    """Images that the host needs for some platforms only: Node's for proxies that lead out, lego's for certificates."""
+    proxied = any(service.egress for service in platform.services.values())
+    return [*(["node"] if proxied else []), *(["lego"] if platform.edge.tls.acme else [])]

@@ -18,14 +18,14 @@ _INSIDE = "/etc/nginx/live"
 _PREPARE = """\
 set -eu
 umask 022
-mkdir -p {root}/edge/releases {root}/edge/tls {root}/edge/acme
+mkdir -p {root}/edge/releases {root}/edge/certificates {root}/edge/acme
 cd {root}/edge
-if ! test -e tls/fullchain.pem; then
+if ! test -e certificate; then
+    mkdir -p certificates/self-signed
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 -subj /CN={prefix} \
-        -keyout tls/new.key -out tls/new.pem 2>/dev/null
-    chmod 0444 tls/new.key
-    mv tls/new.key tls/privkey.pem
-    mv tls/new.pem tls/fullchain.pem
+        -keyout certificates/self-signed/privkey.pem -out certificates/self-signed/fullchain.pem 2>/dev/null
+    chmod 0444 certificates/self-signed/privkey.pem
+    ln -sfn certificates/self-signed certificate
 fi
 if test -e current; then
     cat >/dev/null  # what is sent is read, or the connection may fail
@@ -42,7 +42,7 @@ _START = f"""\
 module=/usr/lib/nginx/modules/ngx_http_brotli_filter_module.so
 if test -e $module; then
     echo "load_module $module;" >/tmp/modules.conf
-    echo "brotli on; brotli_types {PACKED};" >/tmp/brotli.conf
+    echo "brotli on; brotli_min_length 1024; brotli_types {PACKED};" >/tmp/brotli.conf
 fi
 exec nginx -g 'daemon off;' -c {_INSIDE}/current/nginx.conf
 """

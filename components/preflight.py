@@ -51,9 +51,14 @@ def preflight(platform: Platform) -> None:
 
 
 def _ask(platform: Platform, run: str, *, dead: str = "-") -> subprocess.CompletedProcess[str]:
-    ports = (platform.edge.http_port, platform.edge.https_port)
-    arguments = (platform.directory, platform.stack, run, _owner(), _commit(), dead, *map(str, ports))
+    needs = (_commands(platform), str(platform.edge.http_port), str(platform.edge.https_port))
+    arguments = (platform.directory, platform.stack, run, _owner(), _commit(), dead, *needs)
     return _run(platform, shlex.join(("bash", "-s", "--", *arguments)), _SCRIPT.read_text())
+
+
+def _commands(platform: Platform) -> str:
+    """What the host needs besides Docker: to check certificates, and to renew them."""
+    return "openssl crontab" if platform.edge.tls.acme else "openssl"
 
 
 def _run(platform: Platform, command: str, stdin: str = "") -> subprocess.CompletedProcess[str]:

@@ -5,11 +5,13 @@ import json
 import sys
 from pathlib import Path
 
-from config.load import ROOT, ConfigurationError, read, stacks
+from config.drawing import draw, section
+from config.load import ROOT, ConfigurationError, read, shipped, stacks
+from config.picture import svg
 from config.reference import markdown, schema
 
 _SCHEMA = ROOT / "config" / "stack.schema.json"
-_DOCS = ROOT / "docs" / "configuration.md"
+_DOCS = ROOT / "docs"
 
 
 def check(stack: str) -> bool:
@@ -25,6 +27,16 @@ def check(stack: str) -> bool:
     return True
 
 
+def docs() -> dict[Path, str]:
+    """The pages and pictures that are made from the models and the catalogue, by path."""
+    drawing, architecture = draw(shipped()), _DOCS / "ARCHITECTURE.md"
+    return {
+        _DOCS / "configuration.md": markdown(),
+        architecture: section(architecture.read_text(), drawing),
+        _DOCS / "architecture.svg": svg(drawing),
+    }
+
+
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(exist_ok=True)
     path.write_text(text)
@@ -37,14 +49,15 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("check", help="report every mistake").add_argument("stack", nargs="*", default=stacks())
     commands.add_parser("schema", help=f"write {_SCHEMA.name}, for editors")
-    commands.add_parser("docs", help=f"write {_DOCS.name}")
+    commands.add_parser("docs", help="write what is told and drawn from the models and the catalogue")
     arguments = parser.parse_args()
     if arguments.command == "check":
         return 0 if all([check(stack) for stack in arguments.stack]) else 1
     if arguments.command == "schema":
         _write(_SCHEMA, json.dumps(schema(), indent=2) + "\n")
     else:
-        _write(_DOCS, markdown())
+        for path, text in docs().items():
+            _write(path, text)
     return 0
 
 

@@ -11,11 +11,10 @@ from config.service import Service
 
 # Docker's first bridge; the pools from which it makes further ones move out of the way by themselves.
 _DOCKER_BRIDGE = IPv4Network("172.17.0.0/16")
-_OWN_NAMES = ("postgres", "nats", "redis", "nginx", "node")  # the servers, and whose image the proxies have
+_OWN_NAMES = ("postgres", "nats", "redis", "nginx", "node", "lego")  # the servers, and whose images others run on
 _NGINX_PORTS = (8080, 8081, 8082, 8443)
 _SECRET_NAME = re.compile(r"(PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|PRIVATE_KEY)$")
 _CREDENTIALS_IN_URL = re.compile(r"://[^/\s:@]+:[^/\s@]+@")
-_SERVICE_URL = re.compile(r"^https?://([a-z0-9-]+)(?::(\d+))?(?:/|$)")
 
 
 @dataclass(frozen=True)
@@ -142,11 +141,8 @@ def _references(platform: Platform) -> Iterator[Problem]:
         for index, stream in enumerate(service.nats.consumes if service.nats else ()):
             if stream not in streams:
                 yield Problem(f"services.{service.name}.nats.consumes.{index}", f"no service owns the stream {stream}")
-        for variable, value in service.variables.items():
-            match = _SERVICE_URL.match(value)
-            if not match or not variable.endswith("_SERVICE_URL"):
-                continue
-            path, name, port = f"services.{service.name}.variables.{variable}", match[1], int(match[2] or 80)
+        for variable, (name, port) in service.calls.items():
+            path = f"services.{service.name}.variables.{variable}"
             if name not in services:
                 yield Problem(path, f"there is no service {name}; there are {', '.join(services)}")
             elif services[name].port != port:
@@ -239,7 +235,7 @@ def _capacity(platform: Platform) -> Iterator[Problem]:
 def _production(platform: Platform) -> Iterator[Problem]:
     if platform.environment != "production":
         return
-    for part in ("postgres", "nats", "redis", "nginx"):
+    for part in _OWN_NAMES:
         if getattr(platform.images, part).startswith("lab/"):
             yield Problem(f"images.{part}", "is an image of the lab: name the official one")
     for service in platform.services.values():

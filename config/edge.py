@@ -34,7 +34,9 @@ class Acme(Model):
         description="of the authority; the default is Let's Encrypt",
     )
     email: str | None = Field(
-        default=None, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", description="whom the authority may write to"
+        default=None,
+        pattern=r"^[A-Za-z0-9._+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$",
+        description="whom the authority may write to",
     )
     root: Pem | None = Field(default=None, description="certificate that a private authority is known by")
 

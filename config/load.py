@@ -41,6 +41,11 @@ def read(stack: str) -> Loaded:
     return build(stack, own, secret=secret)
 
 
+def shipped() -> Platform:
+    """The catalogue with the default of every setting."""
+    return build("default", {"host": _STAND_IN_HOST, "environment": "development"}).platform
+
+
 def stacks() -> list[str]:
     """Every stack that has a file."""
     return sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml"))

@@ -42,13 +42,14 @@ class Host(Model):
 
 
 class Images(Model):
-    """Images of the servers, and of Node for services that are built."""
+    """Images of the servers, of Node for services that are built, and of what asks for certificates."""
 
     postgres: ImageReference = Field(default="postgres:16-bookworm", description="image of PostgreSQL 16")
     nats: ImageReference = Field(default="nats:2.10-alpine", description="image of NATS 2.10")
     redis: ImageReference = Field(default="redis:7-bookworm", description="image of Redis 7")
     nginx: ImageReference = Field(default="nginx:1.30-alpine", description="image of nginx, 1.28 or newer")
     node: ImageReference = Field(default="node:22-alpine", description="image of Node, under services and proxies")
+    lego: ImageReference = Field(default="goacme/lego:v4.31.0", description="image of lego 4, for `edge.tls.acme`")
     mirror: str | None = Field(
         default=None, pattern=r"^[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)*$", description="registry that has all of them"
     )

@@ -17,6 +17,7 @@ def recorded(platform: Platform) -> dict[str, Any]:
     sections = platform.model_dump(mode="json", by_alias=True, exclude=_NOT_KEPT)
     for entry in sections["services"].values():
         del entry["name"]
+    del sections["edge"]["tls"]  # an old certificate has ended, and today's key fits today's alone
     return sections
 
 
@@ -25,7 +26,10 @@ def restored(current: Mapping[str, Any], sections: Mapping[str, Any]) -> dict[st
     fields = Platform.model_fields
     replaced = {f"a4co:{field.alias}" for name, field in fields.items() if name not in _NOT_KEPT - {"promotion"}}
     kept = {key: value for key, value in current.items() if key not in replaced}
-    return kept | {f"a4co:{key}": value for key, value in sections.items() if value is not None}
+    config = kept | {f"a4co:{key}": value for key, value in sections.items() if value is not None}
+    if tls := current.get("a4co:edge", {}).get("tls"):
+        config["a4co:edge"] = {**config.get("a4co:edge", {}), "tls": tls}
+    return config
 
 
 def fingerprints(platform: Platform) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """One service of the catalogue: what it runs, what it needs, and where it is reached."""
 
+import re
 from datetime import timedelta
 from typing import Literal
 
@@ -22,6 +23,7 @@ from config.types import (
 )
 
 NetworkName = Literal["frontend", "backend", "data"]
+_SERVICE_URL = re.compile(r"^https?://([a-z0-9-]+)(?::(\d+))?(?:/|$)")
 
 
 class Limits(Model):
@@ -141,6 +143,12 @@ class Service(Model):
     def user(self) -> str:
         """The name under which the data layer knows the service: `order` for `order-service`."""
         return self.name.removesuffix("-service").replace("-", "_")
+
+    @property
+    def calls(self) -> dict[str, tuple[str, int]]:
+        """Name and port of each service that it is told to call, by the variable that tells."""
+        found = {key: _SERVICE_URL.match(url) for key, url in self.variables.items() if key.endswith("_SERVICE_URL")}
+        return {key: (match[1], int(match[2] or 80)) for key, match in found.items() if match}
 
     @model_validator(mode="after")
     def _consistent(self) -> "Service":

@@ -40,6 +40,11 @@ class Checkout:
         return f"{self.name}-registry"
 
     @property
+    def acme(self) -> str:
+        """Name of the lab's ACME authority: container and image."""
+        return f"{self.name}-acme"
+
+    @property
     def slot(self) -> int:
         """The number that gives ports and subnet: the one taken earlier, else the one that the path suggests."""
         try:
@@ -51,7 +56,7 @@ class Checkout:
     def ports(self) -> dict[str, int]:
         """This machine's ports that lead to the lab's. Below the range that outgoing connections use."""
         first = 20000 + 10 * self.slot
-        return {"ssh": first, "http": first + 1, "https": first + 2, "registry": first + 3}
+        return {"ssh": first, "http": first + 1, "https": first + 2, "registry": first + 3, "acme": first + 4}
 
     @property
     def subnet(self) -> str:
@@ -69,7 +74,7 @@ class Checkout:
             return
         first = self.slot
         for number in (*range(first, SLOTS), *range(first)):
-            if all(_is_free(20000 + 10 * number + offset) for offset in range(4)):
+            if all(_is_free(20000 + 10 * number + offset) for offset in range(5)):
                 write(self.dir / "slot", str(number))
                 return
         raise OSError("no free ports between 20000 and 30000")

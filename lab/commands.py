@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from lab import debian, deploy, engine, host, images, registry, toolchain
+from lab import acme, debian, deploy, engine, host, images, registry, toolchain
 from lab.checkout import Checkout
 from lab.steps import StepError, Steps
 
@@ -110,14 +110,14 @@ def _lab(steps: Steps, checkout: Checkout) -> None:
         engine.ensure(step)
     if images.registry_answers():
         _host(steps, checkout, None)
-        _registry(steps, checkout, None)
+        steps.parallel(partial(_registry, steps, checkout, None), partial(_acme, steps, checkout, None))
         host.describe(checkout, stand_ins=False)
         return
     with steps.step("Debian 13") as step:
         base = debian.make(step, checkout)
     steps.parallel(partial(_host, steps, checkout, base), partial(_npm, steps, checkout))
     make_images = partial(images.make_all, steps, checkout, base, host.on(checkout))
-    steps.parallel(partial(_registry, steps, checkout, base), make_images)
+    steps.parallel(partial(_registry, steps, checkout, base), partial(_acme, steps, checkout, base), make_images)
     host.describe(checkout, stand_ins=True)
 
 
@@ -132,6 +132,11 @@ def _host(steps: Steps, checkout: Checkout, base: Path | None) -> None:
 def _registry(steps: Steps, checkout: Checkout, base: Path | None) -> None:
     with steps.step("registry") as step:
         registry.start(step, checkout, registry.image(step, checkout, base))
+
+
+def _acme(steps: Steps, checkout: Checkout, base: Path | None) -> None:
+    with steps.step("ACME authority") as step:
+        acme.start(step, checkout, base)
 
 
 def _npm(steps: Steps, checkout: Checkout) -> None:

@@ -22,6 +22,7 @@ CAPABILITIES = [
     "NET_BIND_SERVICE", "NET_BROADCAST", "NET_RAW", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_ADMIN",
     "SYS_CHROOT", "SYS_NICE", "SYS_PTRACE", "SYS_TTY_CONFIG", "SYSLOG",
 ]  # fmt: skip
+NAMES = ("shop.lab", "www.shop.lab")  # what others on the lab's network call it
 _SPEC = "lab.spec"  # label: the hash of everything that the container was made of
 _OWNER = "lab.checkout"  # label: whose image it is
 HERE = Docker()
@@ -99,17 +100,18 @@ def describe(checkout: Checkout, *, stand_ins: bool) -> None:
 
 
 def remove(step: Step, checkout: Checkout) -> None:
-    """Remove the host and the registry, their volumes, network and images: this checkout's, nobody else's."""
+    """Remove the host and what stands beside it, their volumes, network and images: this checkout's, nobody else's."""
+    containers = (checkout.name, checkout.registry, checkout.acme)
     # What a killed test left on the network goes as well.
     _, others = HERE.ask("ps", "--all", "--quiet", "--filter", f"network={checkout.name}")
-    HERE.ask("rm", "--force", "--volumes", checkout.name, checkout.registry, *others.split())
+    HERE.ask("rm", "--force", "--volumes", *containers, *others.split())
     for name in (*_volumes(checkout), checkout.registry):
         HERE.ask("volume", "rm", "--force", name)
     HERE.ask("network", "rm", checkout.name)
-    HERE.ask("image", "rm", "--force", checkout.name, checkout.registry, f"{checkout.name}-debian")
+    HERE.ask("image", "rm", "--force", *containers, f"{checkout.name}-debian")
     HERE.ask("image", "prune", "--force", "--filter", f"label={_OWNER}={checkout.name}")
     step.note = ""
-    for name in (checkout.name, checkout.registry):
+    for name in containers:
         if _state(name)[0]:
             raise StepError(f"the container {name} can't be removed", "restart the Docker engine", step.log)
 
@@ -131,7 +133,7 @@ def _arguments(checkout: Checkout) -> tuple[str, ...]:
     data, home = _volumes(checkout)
     ports = checkout.ports
     return (
-        "--hostname", "lab", f"--ip6={checkout.subnet6[16]}",
+        "--hostname", "lab", f"--ip6={checkout.subnet6[16]}", *(f"--network-alias={name}" for name in NAMES),
         f"--volume={data}:/var/lib/docker", f"--volume={home}:/home/deploy",
         f"--publish=127.0.0.1:{ports['ssh']}:22",
         f"--publish=127.0.0.1:{ports['http']}:80",
@@ -158,7 +160,7 @@ def _network(step: Step, checkout: Checkout) -> None:
     _, found = HERE.ask("network", "inspect", "--format", "{{range .IPAM.Config}}{{.Subnet}} {{end}}", checkout.name)
     if found.split() == [*subnets]:
         return
-    HERE.ask("rm", "--force", checkout.name, checkout.registry)
+    HERE.ask("rm", "--force", checkout.name, checkout.registry, checkout.acme)
     HERE.ask("network", "rm", checkout.name)
     step.run(
         *HERE("network", "create", "--ipv6", *(f"--subnet={subnet}" for subnet in subnets), checkout.name),

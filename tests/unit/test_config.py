@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 import yaml
 
+from config.__main__ import docs
 from config.load import ROOT, build, merge
 from config.platform import Platform
 from config.reference import markdown, schema
@@ -64,9 +65,10 @@ def test_no_stack_file_holds_a_secret_in_clear() -> None:
             assert "secret" not in key.lower() or set(value) == {"secure"}, f"{path.name}: {key}"
 
 
-def test_schema_and_page_are_current() -> None:
+def test_schema_pages_and_pictures_are_current() -> None:
     assert json.loads((ROOT / "config" / "stack.schema.json").read_text()) == schema(), "python -m config schema"
-    assert (ROOT / "docs" / "configuration.md").read_text() == markdown(), "python -m config docs"
+    for path, text in docs().items():
+        assert path.read_text() == text, f"{path.name}: python -m config docs"
 
 
 def test_every_key_has_a_meaning() -> None:

@@ -163,7 +163,7 @@ def test_protected_data_is_a_setting() -> None:
 def test_the_components(recorded: Recorder) -> None:
     components = {r.typ.removeprefix("a4co:index:") for r in recorded.resources if r.typ.startswith("a4co:")}
     assert components == {
-        *("Host", "Images", "Networks", "Postgres", "Nats", "Redis", "Nginx", "Egress", "Release"),
+        *("Host", "Images", "Networks", "Postgres", "Nats", "Redis", "Nginx", "Egress", "Release", "Certificate"),
         *("Accounts", "Bundle", "Credential", "Database", "Microservice", "Secrets"),
     }
 

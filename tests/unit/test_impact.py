@@ -47,6 +47,13 @@ def test_what_belongs_to_a_service_is_told_of_the_service(name: str) -> None:
     assert change.part == "x-service"
 
 
+def test_another_authority_for_the_certificate() -> None:
+    old, new = ({"stdin": pack({"settings": f"hosts=shop.lab\ndirectory=https://{ca}/dir\n"})} for ca in ("one", "two"))
+    (change,) = changes({"steps": [step("update", COMMAND, "certificate-acme", old, new, "stdin")]})
+    assert (change.part, change.impact) == ("certificate", Impact.NONE)
+    assert change.details == ["settings: -directory=https://one/dir", "settings: +directory=https://two/dir"]
+
+
 def test_fields_old_and_new() -> None:
     old = {
         "name": "a4co-lab-order-service-0a1b2c3",
