@@ -22,7 +22,8 @@ def environment(checkout: Checkout) -> dict[str, str]:
     return {
         **os.environ,
         "PATH": os.pathsep.join(path),
-        "PULUMI_BACKEND_URL": f"file://{state}",
+        # Without files beside the state's, which who reads another stack's outputs may find half-written.
+        "PULUMI_BACKEND_URL": f"file://{state}?metadata=skip",
         "PULUMI_CONFIG_PASSPHRASE": "lab",
         "PULUMI_HOME": str(checkout.dir / "pulumi-home"),
         "PULUMI_SKIP_UPDATE_CHECK": "true",

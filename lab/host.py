@@ -51,7 +51,7 @@ def build(step: Step, checkout: Checkout, recipe: str, tag: str, base: Path | No
 
 def start(step: Step, checkout: Checkout, image_id: str, *, trust: Path) -> None:
     """See to it that the host stands and answers. `trust` has the authorities of registries that its engine trusts."""
-    arguments = (*_arguments(checkout), *_limits(), image_id)
+    arguments = (*_arguments(checkout), *machine(), image_id)
     stand(step, checkout, checkout.name, arguments, {"/etc/ssh": _keys(step, checkout), "/etc/docker": trust})
     if not _answers(checkout):
         step.note = "restarted, since it did not answer"
@@ -102,7 +102,9 @@ def describe(checkout: Checkout, *, stand_ins: bool) -> None:
 def remove(step: Step, checkout: Checkout) -> None:
     """Remove the host and what stands beside it, their volumes, network and images: this checkout's, nobody else's."""
     containers = (checkout.name, checkout.registry, checkout.acme)
-    HERE.ask("rm", "--force", "--volumes", *containers)
+    # What a killed test left on the network goes as well.
+    _, others = HERE.ask("ps", "--all", "--quiet", "--filter", f"network={checkout.name}")
+    HERE.ask("rm", "--force", "--volumes", *containers, *others.split())
     for name in (*_volumes(checkout), checkout.registry):
         HERE.ask("volume", "rm", "--force", name)
     HERE.ask("network", "rm", checkout.name)
@@ -114,29 +116,29 @@ def remove(step: Step, checkout: Checkout) -> None:
             raise StepError(f"the container {name} can't be removed", "restart the Docker engine", step.log)
 
 
+def machine() -> tuple[str, ...]:
+    """What makes a container a machine with an engine of its own, of the size that the platform is meant for."""
+    _, answer = HERE.ask("info", "--format", "{{.NCPU}} {{.MemTotal}}")
+    cpus, memory = (int(number) for number in answer.split())
+    return (
+        *(f"--cap-add={capability}" for capability in CAPABILITIES),
+        *(f"--security-opt={part}=unconfined" for part in ("seccomp", "apparmor", "systempaths")),
+        "--cgroupns=host", "--volume=/sys/fs/cgroup:/sys/fs/cgroup:rw", "--tmpfs=/run", "--stop-timeout=30",
+        *([f"--cpus={CPUS}"] if cpus >= CPUS else []),
+        *([f"--memory={MEMORY_GB}g"] if memory >= MEMORY_GB << 30 else []),
+    )  # fmt: skip
+
+
 def _arguments(checkout: Checkout) -> tuple[str, ...]:
     data, home = _volumes(checkout)
     ports = checkout.ports
     return (
         "--hostname", "lab", f"--ip6={checkout.subnet6[16]}", *(f"--network-alias={name}" for name in NAMES),
-        *(f"--cap-add={capability}" for capability in CAPABILITIES),
-        *(f"--security-opt={part}=unconfined" for part in ("seccomp", "apparmor", "systempaths")),
-        "--cgroupns=host", "--volume=/sys/fs/cgroup:/sys/fs/cgroup:rw",
         f"--volume={data}:/var/lib/docker", f"--volume={home}:/home/deploy",
-        "--tmpfs=/run", "--stop-timeout=30",
         f"--publish=127.0.0.1:{ports['ssh']}:22",
         f"--publish=127.0.0.1:{ports['http']}:80",
         f"--publish=127.0.0.1:{ports['https']}:443",
     )  # fmt: skip
-
-
-def _limits() -> tuple[str, ...]:
-    _, answer = HERE.ask("info", "--format", "{{.NCPU}} {{.MemTotal}}")
-    cpus, memory = (int(number) for number in answer.split())
-    return (
-        *([f"--cpus={CPUS}"] if cpus >= CPUS else []),
-        *([f"--memory={MEMORY_GB}g"] if memory >= MEMORY_GB << 30 else []),
-    )
 
 
 def _volumes(checkout: Checkout) -> tuple[str, str]:

@@ -170,6 +170,11 @@ def test_an_item_accepts_what_it_shows_and_nothing_else(id: str) -> None:
         assert str(item.otherwise) in result.said
 
 
+@pytest.mark.parametrize("id", ["containers-18", "containers-19"])
+def test_a_container_without_mounts_has_none_that_is_wrong(id: str) -> None:
+    assert judge(PROVED[id], Answer(0, "a4co-prod-nats \na4co-prod-frontend")).state == OK
+
+
 def test_every_pattern_and_every_bound_has_its_bad_case() -> None:
     assert BAD.keys() == {id for id, item in PROVED.items() if item.exactly is None}
 

@@ -164,3 +164,15 @@ def test_settings_that_are_named_exist(page: str) -> None:
             assert set(re.findall(r"\w+", named[2])) <= known["keys"], span
         elif written := re.match(r"([a-z]+[A-Z]\w*|[a-z]+): \S", span):
             assert written[1] in known["keys"], span
+
+
+def test_messages_that_are_quoted_are_said() -> None:
+    """In a table of symptoms, what is in backticks is a message of this program."""
+    said = "".join(
+        (ROOT / name).read_text() for name in tracked() if re.match(r"(components|config|ops)/.*\.(py|sh)", name)
+    )
+    rows = re.findall(
+        r"^\| `(.+?)` \|", text("docs/PRODUCTION_DEPLOY.md").partition("| what you see |")[2], re.MULTILINE
+    )
+    assert rows
+    assert not [message for message in rows if message not in said]
