@@ -11,9 +11,14 @@ exec 3>&1 1>&2
 
 fail() { echo "release $release was not routed: $*"; exit 1; }
 
-# 1. Every container is healthy, whatever the state file believes.
-states=$(docker inspect -f '{{.Name}} is {{.State.Health.Status}}' "$@" 2>/dev/null) ||
-    fail "$(docker inspect -f . "$@" 2>&1 >/dev/null)"
+# 1. Every container is healthy, whatever the state file believes. One that Docker has started again gets a minute.
+deadline=$(($(date +%s) + 60))
+while :; do
+    states=$(docker inspect -f '{{.Name}} is {{.State.Health.Status}}' "$@" 2>/dev/null) ||
+        fail "$(docker inspect -f . "$@" 2>&1 >/dev/null)"
+    if ! grep -q ' is starting$' <<<"$states" || test "$(date +%s)" -ge "$deadline"; then break; fi
+    sleep 1
+done
 if sick=$(grep -m 1 -v ' is healthy$' <<<"$states"); then
     bash "$scripts/report.sh" "$(cut -d ' ' -f 1 <<<"$sick" | tr -d /)"
     fail "${sick#/}"
