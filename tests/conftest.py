@@ -24,13 +24,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class Rooms(LoadScopeScheduling):
-    """Tests that share the lab run one after the other: the platform's beside the stand-ins', the rest anywhere."""
+    """Tests that share the lab run one after the other, for what one leaves there for a moment another one sees."""
 
     def _split_scope(self, nodeid: str) -> str:
-        for shared in ("tests/lab/", "tests/plugins/test_lab"):
-            if nodeid.startswith(shared):
-                return shared
-        return nodeid.partition("::")[0]
+        return "lab" if nodeid.startswith(("tests/lab/", "tests/plugins/test_lab")) else nodeid.partition("::")[0]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Rooms:
