@@ -53,14 +53,15 @@ class Host(pulumi.ComponentResource):
             host=host.address, port=float(host.port), user=host.user, host_key=host.host_key
         )
         # The folder is made first and removed last, with everything that was ever put into it.
-        self._ready = self._command(
+        self.waits_for = []
+        ready = self.run(
             f"{name}-ready",
             _PREPARE.format(directory=directory),
             stdin=pack({path.name: path.read_text() for path in _SCRIPTS.glob("*.sh")}),
             delete=f"rm -rf {directory}",
             opts=ResourceOptions(parent=self, depends_on=opts.depends_on if opts else None),
         )
-        self.waits_for = [self._ready]
+        self.waits_for = [ready]
         self.registry = None
         logins: list[docker.ProviderRegistryAuthArgs] = []
         if registry:
@@ -76,7 +77,7 @@ class Host(pulumi.ComponentResource):
             host=f"ssh://{host.user}@{host.address}:{host.port}",
             ssh_opts=ssh.options(host.host_key),
             registry_auth=logins or None,
-            opts=ResourceOptions(parent=self, depends_on=[self._ready]),
+            opts=ResourceOptions(parent=self, depends_on=[ready]),
         )
         self.register_outputs({})
 
@@ -100,18 +101,6 @@ class Host(pulumi.ComponentResource):
         `delete` is run when the resource goes.
         Secrets go through `stdin`: a command line is visible to every user of the host.
         """
-        after = ResourceOptions(depends_on=self.waits_for)
-        return self._command(name, script, stdin=stdin, delete=delete, opts=ResourceOptions.merge(opts, after))
-
-    def _command(
-        self,
-        name: str,
-        script: Input[str],
-        *,
-        opts: ResourceOptions,
-        stdin: Input[str] | None = None,
-        delete: Input[str] | None = None,
-    ) -> remote.Command:
         return remote.Command(
             name,
             connection=self._connection,
@@ -120,5 +109,5 @@ class Host(pulumi.ComponentResource):
             stdin=stdin,
             add_previous_output_in_env=False,
             logging=remote.Logging.NONE,  # a line over 64 KiB hangs the plug-in otherwise
-            opts=opts,
+            opts=ResourceOptions.merge(opts, ResourceOptions(depends_on=self.waits_for)),
         )
