@@ -10,7 +10,7 @@ monitor() { docker exec "$prefix-nats" wget -q -O - "http://127.0.0.1:8222/$1"; 
 address_of() {
     docker inspect --format '{{range .NetworkSettings.Networks}}{{println .IPAddress}}{{end}}' "$prefix-$1" | grep -m 1 .
 }
-# What a server says to a stranger. In one line: after a second one the answer to the first may be lost.
+# What a server says to a stranger. One that closes at a refusal gets one line: a second may take the answer with it.
 greet() { # SERVER PORT LINE...
     exec 3<>"/dev/tcp/$(address_of "$1")/$2" || return
     shift 2
